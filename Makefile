@@ -1,0 +1,51 @@
+# Every target installs what it needs first; see `make help`.
+
+PYTHON ?= python3
+PAYMENTS ?= sandbox/payments.csv
+PYTEST_ARGS ?= -n 2
+
+REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requirements.txt)
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint format test demo sandbox migrate package clean
+
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Make .venv with the pinned packages (Python 3.11+; PYTHON=python3.12 picks one).
+
+$(INSTALLED): $(REQUIREMENTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'make setup: Python 3.11 or newer is needed, as $(PYTHON) or by make PYTHON=...' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo 'make setup: $(PYTHON) lacks venv or ensurepip (on Debian and Ubuntu: apt install python3-venv)' >&2; exit 1; }
+	$(PYTHON) -m ops.environment
+
+lint: setup ## Check style, formatting and types.
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: setup ## Rewrite the Python files as `make lint` wants them.
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+
+test: setup ## Run every test (PYTEST_ARGS='tests/unit -x' to choose).
+	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+demo: setup ## Play payments through the whole flow and print the account (PAYMENTS=file.csv).
+	@.venv/bin/python -m sandbox demo '$(PAYMENTS)'
+
+sandbox: setup ## Keep the same world running, to type payments and checks into.
+	@.venv/bin/python -m sandbox run
+
+migrate: setup ## Bring the database of DATABASE_URL, or of the Cloud SQL settings, up to date.
+	.venv/bin/python -m ops.migrate
+
+package: setup ## Build build/<function>.zip, the same bytes each time.
+	.venv/bin/python -m ops.package
+
+clean: ## Remove .venv, build/ and the tools' caches.
+	rm -rf .venv .venv.lock build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +

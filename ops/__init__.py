@@ -1,0 +1,1 @@
+"""The operators' command line: what is typed, or called by make, to run the service."""
