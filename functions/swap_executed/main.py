@@ -1,0 +1,140 @@
+"""swap_executed: GCHostPay1's callback through Cloud Tasks completes a batch."""
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+import functions_framework
+from flask import Request, Response, jsonify
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from shared import callbacks, logs
+from shared.changenow import ChangeNow
+from shared.database import open_database
+from shared.errors import (
+    BatchConflict,
+    BatchUnknown,
+    DatabaseUnavailable,
+    Refused,
+    SettingsInvalid,
+    TokenRejected,
+    TokenUnreadable,
+    Unavailable,
+    ValueImpossible,
+)
+from shared.money import plain
+from shared.pubsub import EventPublisher
+from shared.settings import load_callback_settings
+
+BODY_BYTES_MAX: Final = 16 * 1024
+RETRY_AFTER_S: Final = 30
+CALLBACK_PATHS: Final = ("/", "/swap-executed")
+STATUS_CODES: Final[dict[type[Refused], int]] = {
+    TokenUnreadable: 400,
+    TokenRejected: 401,
+    BatchUnknown: 404,
+    BatchConflict: 409,
+    ValueImpossible: 422,
+}
+
+
+@functions_framework.http
+def swap_executed(request: Request) -> Response:
+    """Answer ``POST /`` and ``POST /swap-executed`` with the outcome, ``GET /health`` with the database's."""
+    try:
+        desk = _desk()
+        with logs.trace(desk.settings.project, request.headers):
+            return _routed(desk, request)
+    except SettingsInvalid as error:
+        logs.critical(logs.Event.SETTINGS_INVALID, str(error))
+        return _unavailable("the settings are invalid; see the log")
+    except Exception as error:  # noqa: BLE001 - the last resort: said in full, and an answer in our own words
+        logs.internal_error(error)
+        return _answer(500, status="error", message="internal error; see the log")
+
+
+def _routed(desk: callbacks.Desk, request: Request) -> Response:
+    path = request.path.rstrip("/") or "/"
+    if path == "/health" and request.method in ("GET", "HEAD"):
+        return _health(desk)
+    if path not in (*CALLBACK_PATHS, "/health"):
+        return _answer(404, status="error", message="no such path; callbacks go to POST /swap-executed")
+    if path == "/health" or request.method != "POST":
+        response = _answer(405, status="error", message=f"{request.method} is not for {path}")
+        response.headers["Allow"] = "GET, HEAD" if path == "/health" else "POST"
+        return response
+    return _callback(desk, request)
+
+
+def _callback(desk: callbacks.Desk, request: Request) -> Response:
+    try:
+        done = callbacks.accept(desk, _token(request))
+    except RequestEntityTooLarge:
+        return _refused(413, f"the body is larger than {BODY_BYTES_MAX} bytes")
+    except Refused as refusal:
+        return _refused(STATUS_CODES[type(refusal)], str(refusal))
+    except Unavailable as error:
+        if isinstance(error, DatabaseUnavailable):
+            logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
+        callbacks.log_deferred(str(error))
+        return _unavailable("not now; the callback has to come again")
+    return _answer(
+        200,
+        status="success",
+        message="batch completed" if done.records_updated else "batch was completed before; nothing changed",
+        batch_conversion_id=str(done.report.batch_conversion_id),
+        actual_usdt_received=plain(done.received_usdt),
+        records_updated=done.records_updated,
+        tx_hash=done.report.tx_hash,
+    )
+
+
+def _token(request: Request) -> str:
+    """Take the token out of the JSON body; raises RequestEntityTooLarge or TokenUnreadable."""
+    request.max_content_length = BODY_BYTES_MAX
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict) or not isinstance(body.get("token"), str):
+        raise TokenUnreadable('the body is not {"token": "..."} in JSON')
+    return str(body["token"])
+
+
+def _health(desk: callbacks.Desk) -> Response:
+    try:
+        callbacks.health(desk)
+    except DatabaseUnavailable as error:
+        logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
+        return _answer(503, status="unhealthy", database="unavailable")
+    return _answer(200, status="healthy", database="available")
+
+
+def _refused(status_code: int, reason: str) -> Response:
+    callbacks.log_refused(status_code, reason)
+    return _answer(status_code, status="error", message=reason)
+
+
+def _unavailable(message: str) -> Response:
+    response = _answer(503, status="error", message=message)
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _answer(status_code: int, **document: Any) -> Response:
+    response = jsonify(document)
+    response.status_code = status_code
+    return response
+
+
+@cache
+def _desk() -> callbacks.Desk:
+    """Wire the parts on the first request: threads and channels made at import do not survive gunicorn's fork."""
+    logs.configure()
+    settings = load_callback_settings(os.environ)
+    logs.configure(settings.secrets)
+    return callbacks.Desk(
+        settings=settings,
+        database=open_database(settings.database),
+        exchange=ChangeNow(settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s),
+        publisher=EventPublisher(settings.events_topic) if settings.events_topic else None,
+        now=lambda: datetime.now(UTC),
+    )

@@ -1,0 +1,1 @@
+"""What both functions share: money, tokens, the batch's life, and the adapters to everything outside."""

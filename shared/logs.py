@@ -1,0 +1,156 @@
+"""Structured logs: one JSON object a line on standard output, as Cloud Logging reads it; no secret ever in one.
+
+What alerts and dashboards count is the ``event`` field, one of the words in Event.
+"""
+
+import contextvars
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from shared.money import plain
+
+logger: Final = logging.getLogger("micro_batch")
+
+
+class Event(StrEnum):
+    """What a log line tells of; metrics, alerts and the runbook use these words."""
+
+    CHECK_COMPLETED = "check_completed"
+    BATCH_OPENING = "batch_opening"
+    BATCH_CREATED = "batch_created"
+    BATCH_COMPLETED = "batch_completed"
+    BATCH_FAILED = "batch_failed"
+    BATCH_REFUNDED = "batch_refunded"
+    BATCH_STUCK = "batch_stuck"
+    QUOTE_REFUSED = "quote_refused"
+    AMOUNT_REFUSED = "amount_refused"
+    EXCHANGE_UNAVAILABLE = "exchange_unavailable"
+    TASKS_UNAVAILABLE = "tasks_unavailable"
+    DATABASE_UNAVAILABLE = "database_unavailable"
+    THRESHOLD_FALLBACK = "threshold_fallback"
+    POLICY_FALLBACK = "policy_fallback"
+    PAYMENTS_UNCLAIMABLE = "payments_unclaimable"
+    CALLBACK_REFUSED = "callback_refused"
+    CALLBACK_DEFERRED = "callback_deferred"
+    DISTRIBUTION_MISMATCH = "distribution_mismatch"
+    EVENTS_UNPUBLISHED = "events_unpublished"
+    SETTINGS_INVALID = "settings_invalid"
+    INTERNAL_ERROR = "internal_error"
+
+
+class Headers(Protocol):
+    """A request's headers, by case-insensitive name."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """Return a header's value, or the default."""
+
+
+_trace: contextvars.ContextVar[str | None] = contextvars.ContextVar("trace", default=None)
+
+
+def info(event: Event, message: str, **fields: Any) -> None:
+    """Write what happened as it should."""
+    logger.info(message, extra={"event": event, "fields": fields})
+
+
+def warning(event: Event, message: str, **fields: Any) -> None:
+    """Write what a person may want to look at."""
+    logger.warning(message, extra={"event": event, "fields": fields})
+
+
+def error(event: Event, message: str, **fields: Any) -> None:
+    """Write what a person must look at."""
+    logger.error(message, extra={"event": event, "fields": fields})
+
+
+def critical(event: Event, message: str, **fields: Any) -> None:
+    """Write what stops the service or breaks a rule of money."""
+    logger.critical(message, extra={"event": event, "fields": fields})
+
+
+def internal_error(caught: BaseException) -> None:
+    """Write an error of our own with its stack trace, which Error Reporting picks up."""
+    fields = {"error_type": type(caught).__name__}
+    logger.error("Internal error", exc_info=caught, extra={"event": Event.INTERNAL_ERROR, "fields": fields})
+
+
+@contextmanager
+def trace(project: str, headers: Headers) -> Iterator[None]:
+    """Put the caller's trace id on every line written inside."""
+    token = _trace.set(_trace_name(project, headers))
+    try:
+        yield
+    finally:
+        _trace.reset(token)
+
+
+def configure(secrets: Sequence[str] = ()) -> None:
+    """Send every logger's lines through JsonLines to standard output; *secrets* are blotted out of all of them."""
+    handler = _StandardOutput()
+    handler.setFormatter(JsonLines(secrets))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+
+
+class _StandardOutput(logging.Handler):
+    """Writes a whole line in one call to the standard output of the moment (the framework replaces it per request)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stdout.write(self.format(record) + "\n")
+        sys.stdout.flush()
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one line of JSON with Cloud Logging's special keys."""
+
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
+        super().__init__()
+        longest_first = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line, without its newline."""
+        line: dict[str, Any] = {
+            "severity": record.levelname,
+            "message": record.getMessage(),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+        }
+        if event := getattr(record, "event", None):
+            line["event"] = str(event)
+        if trace_name := _trace.get():
+            line["logging.googleapis.com/trace"] = trace_name
+        line |= {key: _value(value) for key, value in getattr(record, "fields", {}).items()}
+        if record.exc_info:
+            line["stack_trace"] = self.formatException(record.exc_info)
+        return json.dumps(self._blotted(line), ensure_ascii=False)
+
+    def _blotted(self, value: Any) -> Any:
+        """Blot secrets out before the JSON is made, so that its escapes cannot hide one."""
+        if self._secrets is None:
+            return value
+        if isinstance(value, dict):
+            return {key: self._blotted(inner) for key, inner in value.items()}
+        return self._secrets.sub("[secret]", value) if isinstance(value, str) else value
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain(value)
+    return value if value is None or isinstance(value, bool | int) else str(value)
+
+
+def _trace_name(project: str, headers: Headers) -> str | None:
+    """Read the trace id from X-Cloud-Trace-Context (TRACE/SPAN;o=1) or W3C traceparent (00-TRACE-SPAN-FLAGS)."""
+    google = re.match(r"([0-9a-f]{32})(?:/|$)", headers.get("X-Cloud-Trace-Context", ""))
+    w3c = re.match(r"[0-9a-f]{2}-([0-9a-f]{32})-", headers.get("traceparent", ""))
+    found = google or w3c
+    return f"projects/{project}/traces/{found.group(1)}" if found else None

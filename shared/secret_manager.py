@@ -1,0 +1,66 @@
+"""Secret Manager: the operators' controls, read through the API in every check."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shared.errors import SecretMissing, SecretUnavailable
+
+if TYPE_CHECKING:
+    from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+
+READ_TIMEOUT_S: Final = 10
+
+
+@dataclass(frozen=True)
+class SecretValue:
+    """A secret's payload and the version that *latest* was."""
+
+    payload: bytes
+    version: str
+
+
+class SecretManager:
+    """Reads the newest version of a project's secrets."""
+
+    def __init__(self, project: str, emulator: str | None) -> None:
+        self._project = project
+        self._emulator = emulator
+        self._made: SecretManagerServiceClient | None = None
+
+    def read_latest(self, secret_id: str) -> SecretValue:
+        """Read version ``latest`` (the one created last, whatever its state).
+
+        Raises SecretMissing where there is no such secret, SecretUnavailable for all else: disabled, no right, silence.
+        """
+        import google_crc32c
+        from google.api_core import exceptions
+
+        name = f"projects/{self._project}/secrets/{secret_id}/versions/latest"
+        try:
+            answer = self._client().access_secret_version(name=name, timeout=READ_TIMEOUT_S)
+        except exceptions.NotFound as error:
+            raise SecretMissing(f"secret {secret_id} has no version") from error
+        except exceptions.GoogleAPIError as error:
+            reason = f"{type(error).__name__}: {error}"[:200]
+            raise SecretUnavailable(f"secret {secret_id} cannot be read: {reason}") from error
+        payload = answer.payload
+        if "data_crc32c" in payload and google_crc32c.value(payload.data) != payload.data_crc32c:
+            raise SecretUnavailable(f"secret {secret_id} arrived damaged (CRC-32C differs)")
+        return SecretValue(payload.data, answer.name.rpartition("/")[2])
+
+    def _client(self) -> "SecretManagerServiceClient":
+        """Make the client on first use: its threads do not survive gunicorn's fork."""
+        if self._made is None:
+            from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+
+            if self._emulator:
+                import grpc
+                from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
+                    SecretManagerServiceGrpcTransport,
+                )
+
+                channel = grpc.insecure_channel(self._emulator)
+                self._made = SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
+            else:
+                self._made = SecretManagerServiceClient()
+        return self._made

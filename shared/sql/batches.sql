@@ -1,0 +1,129 @@
+-- name: create_batch_conversion
+-- A batch is born with the total that its payments will be claimed for in the same transaction.
+INSERT INTO batch_conversions (
+    batch_conversion_id, total_eth_usd, threshold_at_creation, conversion_status, opened_because, payments_count,
+    amount_eth, quoted_usdt, quoted_at, created_at)
+VALUES (
+    CAST(:batch_conversion_id AS uuid), :total_usd, CAST(:threshold_usd AS numeric), 'pending', :reason, :payments,
+    :amount_eth, :quoted_usdt, CAST(:now AS timestamp), CAST(:now AS timestamp));
+
+-- name: lock_batch
+-- The whole state of a batch, held until the transaction ends.
+SELECT
+    batch_conversion_id,
+    total_eth_usd AS total_usd,
+    conversion_status AS status,
+    opened_because AS reason,
+    payments_count AS payments,
+    amount_eth,
+    quoted_usdt,
+    quoted_at AT TIME ZONE 'UTC' AS quoted_at,
+    cn_api_id,
+    payin_address,
+    order_prepared_at AT TIME ZONE 'UTC' AS order_prepared_at,
+    task_enqueued_at AT TIME ZONE 'UTC' AS task_enqueued_at,
+    actual_usdt_received AS received_usdt,
+    conversion_tx_hash AS tx_hash,
+    settled_by,
+    amount_accepted_at AT TIME ZONE 'UTC' AS amount_accepted_at,
+    stuck_reported_at AT TIME ZONE 'UTC' AS stuck_reported_at,
+    created_at AT TIME ZONE 'UTC' AS created_at
+FROM batch_conversions
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+FOR UPDATE;
+
+-- name: list_batches_to_resume
+-- Batches that surely have no payment order yet, oldest first.
+SELECT batch_conversion_id
+FROM batch_conversions
+WHERE conversion_status = 'pending'
+    OR (conversion_status = 'swapping' AND task_enqueued_at IS NULL)
+ORDER BY created_at, id
+LIMIT CAST(:batches_max AS integer);
+
+-- name: list_batches_to_reconcile
+-- Batches past the grace time, ordered or perhaps ordered, whose next question to ChangeNow is due, longest waiting first.
+SELECT batch_conversion_id
+FROM batch_conversions
+WHERE conversion_status = 'swapping'
+    AND COALESCE(task_enqueued_at, order_prepared_at) <= CAST(:ordered_before AS timestamp)
+    AND (reconcile_after IS NULL OR reconcile_after <= CAST(:now AS timestamp))
+ORDER BY reconcile_after NULLS FIRST, created_at, id
+LIMIT CAST(:batches_max AS integer);
+
+-- name: count_batches_in_flight
+-- For the operators' limit.
+SELECT COUNT(*) AS batches FROM batch_conversions WHERE conversion_status IN ('pending', 'swapping');
+
+-- name: store_quote
+-- A batch whose exchange could not be made in time is quoted anew.
+UPDATE batch_conversions
+SET amount_eth = :amount_eth, quoted_usdt = :quoted_usdt, quoted_at = CAST(:now AS timestamp)
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND order_prepared_at IS NULL;
+
+-- name: store_exchange
+-- The exchange is known before anybody is told to pay it.
+UPDATE batch_conversions
+SET cn_api_id = :cn_api_id,
+    payin_address = :payin_address,
+    conversion_status = 'swapping',
+    processing_started_at = CAST(:now AS timestamp)
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    AND conversion_status = 'pending'
+    AND cn_api_id IS NULL;
+
+-- name: prepare_order
+-- The intent to send the order is on record before the order is; the first attempt's time stays.
+UPDATE batch_conversions
+SET order_prepared_at = COALESCE(order_prepared_at, CAST(:now AS timestamp))
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    AND conversion_status = 'swapping'
+    AND task_enqueued_at IS NULL
+    AND cn_api_id IS NOT NULL;
+
+-- name: forget_order
+-- Cloud Tasks refused the only attempt: no order exists.
+UPDATE batch_conversions
+SET order_prepared_at = NULL
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    AND conversion_status = 'swapping'
+    AND task_enqueued_at IS NULL;
+
+-- name: record_order
+-- Cloud Tasks has the order; a callback may already have completed the batch.
+UPDATE batch_conversions
+SET task_enqueued_at = CAST(:now AS timestamp),
+    order_prepared_at = COALESCE(order_prepared_at, CAST(:now AS timestamp))
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    AND task_enqueued_at IS NULL
+    AND conversion_status IN ('swapping', 'completed');
+
+-- name: record_exchange_status
+-- ChangeNow's word on a batch that still runs, and when to ask again.
+UPDATE batch_conversions
+SET exchange_status = :exchange_status, reconcile_after = CAST(:reconcile_after AS timestamp)
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';
+
+-- name: record_stuck
+-- Only the first report of a stuck batch becomes an event.
+UPDATE batch_conversions
+SET stuck_reported_at = CAST(:now AS timestamp)
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND stuck_reported_at IS NULL;
+
+-- name: fail_batch
+-- The end of a batch whose swap will not come; its payments are released in the same transaction.
+UPDATE batch_conversions
+SET conversion_status = 'failed',
+    failure_reason = :failure_reason,
+    exchange_status = COALESCE(CAST(:exchange_status AS varchar), exchange_status)
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status IN ('pending', 'swapping');
+
+-- name: finalize_batch_conversion
+-- The database compares the shares with the amount here, and refuses if they differ.
+UPDATE batch_conversions
+SET conversion_status = 'completed',
+    actual_usdt_received = :received_usdt,
+    conversion_tx_hash = :tx_hash,
+    settled_by = :settled_by,
+    completed_at = CAST(:now AS timestamp)
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';

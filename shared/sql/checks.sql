@@ -1,0 +1,32 @@
+-- name: record_check
+-- One row a check, whatever it decided.
+INSERT INTO threshold_checks (
+    checked_at, pending_usd, pending_payments, oldest_pending_at, oldest_pending_age_s, unclaimable_payments,
+    threshold_usd, threshold_source, policy, decision, reason, batch_conversion_id, batches_opened)
+VALUES (
+    CAST(:now AS timestamptz), CAST(:pending_usd AS numeric), CAST(:pending_payments AS integer),
+    CAST(:oldest_at AS timestamptz), CAST(:oldest_age_s AS bigint), CAST(:unclaimable_payments AS integer),
+    CAST(:threshold_usd AS numeric), CAST(:threshold_source AS varchar), CAST(:policy AS text),
+    :decision, :reason, CAST(:batch_conversion_id AS uuid), :batches_opened)
+RETURNING id;
+
+-- name: count_batch_of_check
+-- A check that opens more than one batch keeps its one row.
+UPDATE threshold_checks SET batches_opened = batches_opened + 1 WHERE id = CAST(:check_id AS bigint);
+
+-- name: get_last_valid_threshold
+-- The threshold to go on with while Secret Manager gives none.
+SELECT threshold_usd, source
+FROM (
+    (SELECT threshold_usd, 'last_valid' AS source, 1 AS preference FROM threshold_checks
+     WHERE threshold_usd IS NOT NULL AND threshold_source = 'secret' ORDER BY id DESC LIMIT 1)
+    UNION ALL
+    (SELECT threshold_at_creation, 'newest_batch', 2 FROM batch_conversions
+     WHERE threshold_at_creation > 0 ORDER BY id DESC LIMIT 1)
+) AS known
+ORDER BY preference
+LIMIT 1;
+
+-- name: get_last_valid_policy
+-- The policy to go on with while Secret Manager gives none; empty where it was given as absent.
+SELECT policy FROM threshold_checks WHERE policy IS NOT NULL ORDER BY id DESC LIMIT 1;
