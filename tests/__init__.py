@@ -1,0 +1,1 @@
+"""What is promised, tried on the real parts."""

@@ -1,0 +1,81 @@
+"""What every test may ask for: PostgreSQL, a database of its own, no settings of the shell."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from ops.migrate import migrate
+from sandbox.postgres import Postgres
+from shared.settings import CHECK_THRESHOLD, SWAP_EXECUTED
+from tests.rig import PROJECT, Peers, Rig, running_peers
+from tests.sessions import open_session
+
+MIGRATED = "migrated"
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the developer's own shell reaches a test."""
+    for name in CHECK_THRESHOLD | SWAP_EXECUTED | {"GOOGLE_APPLICATION_CREDENTIALS"}:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running server, one for each worker of the test run."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: Postgres) -> str:
+    """The name of a database to which every migration has been applied and nothing else."""
+    postgres.create_database(MIGRATED)
+    migrate(lambda: open_session(postgres.url(MIGRATED)))
+    return MIGRATED
+
+
+@pytest.fixture
+def empty_database_url(postgres: Postgres) -> Iterator[str]:
+    """The address of a database with nothing in it, dropped after the test."""
+    yield from _database(postgres, template=None)
+
+
+@pytest.fixture
+def database_url(postgres: Postgres, migrated_template: str) -> Iterator[str]:
+    """The address of a migrated database of the test's own, dropped after it."""
+    yield from _database(postgres, template=migrated_template)
+
+
+def _database(postgres: Postgres, template: str | None) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    postgres.create_database(name, template)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def peers() -> Iterator[Peers]:
+    """The stand-ins outside the functions, one set for each worker of the test run."""
+    with running_peers() as running:
+        yield running
+
+
+@pytest.fixture
+def rig(database_url: str, peers: Peers) -> Iterator[Rig]:
+    """Both use cases wired to a database of the test's own, with a threshold of $20 and no policy."""
+    built = Rig(database_url, peers)
+    built.set_threshold("20.00")
+    yield built
+    built.close()
+    peers.exchange.faults.clear()
+    peers.tasks.faults.clear()
+    peers.secrets.faults.clear()
+    for secret_id in ("MICRO_BATCH_THRESHOLD_USD", "MICRO_BATCH_POLICY"):
+        with suppress(KeyError):
+            peers.secrets.delete_secret(PROJECT, secret_id)

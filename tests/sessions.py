@@ -1,0 +1,37 @@
+"""A test's own sessions with the database, apart from the code under test."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pg8000.dbapi
+from pg8000.dbapi import Connection
+
+
+def open_session(url: str, *, autocommit: bool = True) -> Connection:
+    """A plain session with the database at *url*."""
+    parts = urlsplit(url)
+    connection = pg8000.dbapi.connect(
+        parts.username,
+        host=parts.hostname,
+        port=parts.port,
+        database=parts.path.lstrip("/"),
+        password=parts.password,
+    )
+    connection.autocommit = autocommit
+    return connection
+
+
+def run_sql(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
+    """Run *sql*, which may be several statements, and return the rows of the last."""
+    cursor = connection.cursor()
+    cursor.execute(sql)
+    return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+def query(url: str, sql: str) -> list[tuple[Any, ...]]:
+    """Run *sql* in a session of its own and return the rows of the last statement."""
+    connection = open_session(url)
+    try:
+        return run_sql(connection, sql)
+    finally:
+        connection.close()

@@ -1,0 +1,113 @@
+"""The operators' levers are read strictly, and every decision has its reason."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from shared.controls import policy_text
+from shared.errors import ControlInvalid
+from shared.policy import Pending, Policy, Reason, decide, is_within, parse_policy, parse_threshold
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+
+
+def waiting(pending_usd: str, payments: int = 2, age: timedelta = timedelta(minutes=5)) -> Pending:
+    """Describe so many dollars waiting."""
+    return Pending(payments, Decimal(pending_usd), NOW - age, NOW.replace(tzinfo=None), 7, 0)
+
+
+def decided(pending: Pending, *, policy: Policy | None = None, forced: bool = False, in_flight: int = 0) -> Reason:
+    """Decide at a threshold of $20."""
+    return decide(
+        pending,
+        threshold_usd=Decimal(20),
+        policy=policy or Policy(),
+        forced=forced,
+        in_flight=in_flight,
+        now=NOW,
+    )
+
+
+@pytest.mark.parametrize("payload", [b"20.00", b"20.00\n", b" 20 ", b"2e1"])
+def test_a_threshold_is_read(payload: bytes) -> None:
+    """A finite decimal above 0; white space around it does not matter."""
+    assert parse_threshold(payload) == 20
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"abc", b"-5", b"0", b"NaN", b"Infinity", b"\xff\xfe", b"20,00", b"$20", b"1e400", b"20 30"]
+)
+def test_a_bad_threshold_is_refused(payload: bytes) -> None:
+    """Anything else is no threshold."""
+    with pytest.raises(ControlInvalid):
+        parse_threshold(payload)
+
+
+def test_a_policy_is_read_and_written() -> None:
+    """Every key is optional; what is written reads back as the same policy."""
+    assert parse_policy(b"{}") == Policy()
+    policy = parse_policy(b'{"paused": true, "max_age_hours": 1.5, "max_payments": 100, "quote_deviation_pct": 5}')
+    assert policy == Policy(True, Decimal("1.5"), 100, None, None, Decimal(5))
+    assert parse_policy(policy_text(policy).encode()) == policy
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b'{"pause": true}',
+        b'{"paused": "yes"}',
+        b'{"paused": 1}',
+        b'{"max_payments": 1.5}',
+        b'{"max_payments": true}',
+        b'{"max_payments": 0}',
+        b'{"max_age_hours": -1}',
+        b'{"max_age_hours": NaN}',
+        b'{"max_batch_usd": "much"}',
+        b'{"max_in_flight": {}}',
+        b'{"quote_deviation_pct": null}',
+        b'{"quote_deviation_pct": 101}',
+        b'{"max_payments": 5, "oops": 1}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
+)
+def test_a_bad_policy_is_refused_whole(document: bytes) -> None:
+    """An unknown key or one bad value refuses the document."""
+    with pytest.raises(ControlInvalid):
+        parse_policy(document)
+
+
+def test_the_threshold_decides() -> None:
+    """The document's own cases: 25 of 20 opens, 15 of 20 waits, 20 of 20 opens."""
+    assert decided(waiting("25.00")) == Reason.THRESHOLD_REACHED
+    assert decided(waiting("15.00")) == Reason.BELOW_THRESHOLD
+    assert decided(waiting("20.00")) == Reason.THRESHOLD_REACHED
+
+
+def test_each_other_way_to_open() -> None:
+    """Force, age and count open below the threshold; nothing opens without a payment."""
+    assert decided(waiting("5"), forced=True) == Reason.FORCED
+    assert decided(waiting("5", age=timedelta(hours=2)), policy=Policy(max_age_hours=Decimal(2))) == Reason.OVER_AGE
+    assert decided(waiting("5", payments=3), policy=Policy(max_payments=3)) == Reason.PAYMENT_COUNT
+    nothing = replace(waiting("0", payments=0), oldest_at=None)
+    assert decided(nothing, forced=True, policy=Policy(max_payments=1)) == Reason.BELOW_THRESHOLD
+
+
+def test_what_holds_a_batch_back() -> None:
+    """A pause holds back even a forced batch; the limit counts only where a batch would open."""
+    assert decided(waiting("25"), forced=True, policy=Policy(paused=True)) == Reason.PAUSED
+    assert decided(waiting("25"), policy=Policy(max_in_flight=2), in_flight=2) == Reason.IN_FLIGHT_LIMIT
+    assert decided(waiting("15"), policy=Policy(max_in_flight=2), in_flight=2) == Reason.BELOW_THRESHOLD
+
+
+def test_the_tolerance_counts_both_ways() -> None:
+    """Twenty percent below and above, and no more."""
+    expected = Decimal(50)
+    assert all(is_within(Decimal(amount), expected, Decimal(20)) for amount in ("40", "60", "50"))
+    assert not any(is_within(Decimal(amount), expected, Decimal(20)) for amount in ("39.99999999", "60.00000001"))
