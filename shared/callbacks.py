@@ -83,6 +83,13 @@ def _matched(batch: Batch | None, report: SwapExecuted) -> Batch:
         raise BatchUnknown(f"no batch {report.batch_conversion_id}")
     if batch.cn_api_id != report.cn_api_id:
         raise BatchConflict("the batch has another exchange")
+    if batch.status == "failed":
+        logs.error(
+            logs.Event.PAID_AFTER_FAILURE,
+            "A batch that was given up was paid after all; its payments are in another batch or pending",
+            received_usdt=report.received_usdt,
+            **batch.facts,
+        )
     if batch.status not in ("swapping", "completed"):
         raise BatchConflict(f"the batch is {batch.status}")
     return batch

@@ -10,7 +10,7 @@ from shared import events, logs
 from shared.changenow import ChangeNow
 from shared.cloud_tasks import OrderQueue
 from shared.controls import get_micro_batch_policy, get_micro_batch_threshold
-from shared.conversion import Run, is_in_doubt, read_batch
+from shared.conversion import ORDER_REPEATABLE_FOR, Run, read_batch
 from shared.database import Database, Session
 from shared.errors import ExchangeUnavailable
 from shared.findings import Findings, get_total_pending_usd, log_check, log_unclaimable, record_waiting
@@ -83,11 +83,11 @@ def _finish_what_was_left(run: Run) -> Reason | None:
     """Advance what has no order yet and reconcile what has; the reason why nothing new may be opened, or None."""
     obstacle = None
     with run.session.transaction() as transaction:
-        left = transaction.rows("list_batches_to_resume", batches_max=RESUMED_MAX)
+        left = transaction.rows(
+            "list_batches_to_resume", repeatable_since=run.now() - ORDER_REPEATABLE_FOR, batches_max=RESUMED_MAX
+        )
     for row in left:
-        batch = read_batch(run, row["batch_conversion_id"])
-        if not is_in_doubt(batch, run.now()):
-            obstacle = try_to_advance(run, batch) or obstacle
+        obstacle = try_to_advance(run, read_batch(run, row["batch_conversion_id"])) or obstacle
     try:
         reconcile_all(run)
     except ExchangeUnavailable as error:

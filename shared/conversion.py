@@ -59,15 +59,6 @@ def advance(run: Run, batch: Batch) -> None:
         _send_order(run, batch)
 
 
-def is_in_doubt(batch: Batch, now: datetime) -> bool:
-    """Tell whether an order may be out that is too old to be sent again safely; only ChangeNow can tell its fate."""
-    return (
-        batch.task_enqueued_at is None
-        and batch.order_prepared_at is not None
-        and now - batch.order_prepared_at > ORDER_REPEATABLE_FOR
-    )
-
-
 def release(run: Run, batch: Batch, failure: str, exchange_status: str | None = None) -> Batch:
     """End a batch whose swap will not come, and give its payments back to the next one, in one transaction."""
     now = run.now()
@@ -196,7 +187,8 @@ def _send_order(run: Run, batch: Batch) -> None:
     assert batch.payin_address
     assert batch.amount_eth is not None
     with run.session.transaction() as transaction:
-        transaction.execute("prepare_order", batch_conversion_id=batch.batch_conversion_id, now=run.now())
+        if not transaction.execute("prepare_order", batch_conversion_id=batch.batch_conversion_id, now=run.now()):
+            return  # it was ended or ordered in the meantime
     token = encrypt_microbatch_to_gchostpay1_token(
         batch_conversion_id=batch.batch_conversion_id,
         cn_api_id=batch.cn_api_id,

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 APPLICATION: Final = "micro_batch"
 IDLE_CONNECTIONS_MAX: Final = 4
-EXCLUSIVE_IDLE_MAX_S: Final = 180  # longer than any call to a peer; a frozen instance loses its lock after it
+EXCLUSIVE_IDLE_MAX_S: Final = 300  # longer than any call to a peer; a frozen instance loses its lock after it
 READ_TIMEOUT_MARGIN_S: Final = 10  # the server's own statement timeout comes first
 
 _LOST: Final = (

@@ -32,6 +32,7 @@ class Event(StrEnum):
     BATCH_STUCK = "batch_stuck"
     QUOTE_REFUSED = "quote_refused"
     AMOUNT_REFUSED = "amount_refused"
+    PAID_AFTER_FAILURE = "paid_after_failure"
     EXCHANGE_UNAVAILABLE = "exchange_unavailable"
     TASKS_UNAVAILABLE = "tasks_unavailable"
     DATABASE_UNAVAILABLE = "database_unavailable"

@@ -32,6 +32,7 @@ class Opening:
         self._reason = reason
         self._selection = quotes.select_all(findings.pending, findings.policy.max_batch_usd)
         self._check_id: int | None = None
+        self._is_split = False
         self.opened: list[uuid.UUID] = []
 
     def open_all(self) -> Reason:
@@ -54,6 +55,7 @@ class Opening:
         """Quote and claim, until the payments claimed are the payments quoted."""
         for _ in range(CLAIMS_MAX):
             offer = quotes.fit(self._run.session, self._run.exchange, self._selection, self._run.policy)
+            self._is_split = offer.selection != self._selection
             try:
                 return read_batch(self._run, self._claim(offer))
             except PaymentsMoved:
@@ -85,7 +87,7 @@ class Opening:
 
         Not after a batch that had to be released: its payments would be claimed again at once, for the same end.
         """
-        if read_batch(self._run, latest.batch_conversion_id).status == "failed":
+        if not self._is_split or read_batch(self._run, latest.batch_conversion_id).status == "failed":
             return False
         with self._run.session.transaction() as transaction:
             left = transaction.row("get_pending_to_quote", **whole(self._selection).parameters)

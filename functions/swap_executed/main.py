@@ -93,7 +93,10 @@ def _callback(desk: callbacks.Desk, request: Request) -> Response:
 def _token(request: Request) -> str:
     """Take the token out of the JSON body; raises RequestEntityTooLarge or TokenUnreadable."""
     request.max_content_length = BODY_BYTES_MAX
-    body = request.get_json(force=True, silent=True)
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError:  # nested deeper than the parser goes
+        body = None
     if not isinstance(body, dict) or not isinstance(body.get("token"), str):
         raise TokenUnreadable('the body is not {"token": "..."} in JSON')
     return str(body["token"])

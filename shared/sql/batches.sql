@@ -33,11 +33,14 @@ WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
 FOR UPDATE;
 
 -- name: list_batches_to_resume
--- Batches that surely have no payment order yet, oldest first.
+-- Batches without an order, oldest first; one whose order may be out for too long to be sent again is left to
+-- ChangeNow's word.
 SELECT batch_conversion_id
 FROM batch_conversions
 WHERE conversion_status = 'pending'
-    OR (conversion_status = 'swapping' AND task_enqueued_at IS NULL)
+    OR (conversion_status = 'swapping'
+        AND task_enqueued_at IS NULL
+        AND (order_prepared_at IS NULL OR order_prepared_at >= CAST(:repeatable_since AS timestamp)))
 ORDER BY created_at, id
 LIMIT CAST(:batches_max AS integer);
 

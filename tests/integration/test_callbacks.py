@@ -218,3 +218,16 @@ def _payload(rig: Rig, batch: dict[str, Any]) -> bytes:
     )
     assert payload.endswith(struct.pack(">Q", int(rig.clock().timestamp())))
     return payload
+
+
+def test_a_payout_for_a_batch_that_was_given_up_is_told(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """The payments are elsewhere by then: nothing is written, and a person is told that money came."""
+    rig.pay("30.00")
+    rig.check()
+    (opened,) = rig.batches()
+    rig.peers.exchange.expire(opened["cn_api_id"])
+    rig.clock.forward(minutes=21)
+    rig.check()
+    with pytest.raises(BatchConflict, match="failed"):
+        rig.call_back(rig.response(opened, "29.00"))
+    assert any(getattr(record, "event", "") == "paid_after_failure" for record in caplog.records)

@@ -1,0 +1,74 @@
+"""The documents tell the truth: links lead somewhere, commands exist, names and settings are those of the code."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from shared.database import statements
+from shared.settings import CHECK_THRESHOLD, SWAP_EXECUTED
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LINK = re.compile(r"\]\(([^)#\s]+)?(?:#([^)\s]+))?\)")
+
+
+def commands(document: Path) -> list[str]:
+    """Return the lines of a document's shell blocks."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, as they are made on the web."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    """A linked file exists, and so does the heading that is meant in it."""
+    for target, anchor in LINK.findall(document.read_text()):
+        if "://" in target:
+            continue
+        path = (document.parent / target).resolve() if target else document
+        assert path.exists(), f"{document.name} links to {target}, which is not there"
+        assert not anchor or anchor in anchors(path), f"{document.name} links to {target}#{anchor}"
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not on this machine")
+def test_every_make_command_of_the_documents_is_a_target() -> None:
+    """What the documents tell to type with make, make knows; help lists it."""
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    typed = {line.split()[1] for document in DOCUMENTS for line in commands(document) if line.startswith("make ")}
+    assert {"demo", "test"} <= typed
+    assert typed <= set(re.findall(r"^  make (\S+)", listed, flags=re.MULTILINE))
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    """The table of settings is the list that the code reads."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    section = text.partition("## Settings")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`([A-Z][A-Z0-9_]+)`", section)) - {"PUBLIC", "PRIVATE", "PSC"} == (
+        CHECK_THRESHOLD | SWAP_EXECUTED
+    )
+
+
+def test_every_name_of_the_architecture_document_is_where_the_map_says() -> None:
+    """A reader who comes with a name finds it in the file that is named beside it."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    rows = re.findall(r"^\| (`[a-z_0-9`, ]+`) \| (.+) \|$", text.partition("## The architecture document")[2], re.M)
+    assert len(rows) >= 9
+    for names, place in rows:
+        files = [ROOT / path for path in re.findall(r"`((?:shared|sandbox)/[a-z_/0-9]+\.(?:py|sql))`", place)]
+        for name in re.findall(r"`([a-z_0-9]+)`", names):
+            found = any(re.search(rf"(def |-- name: ){name}\b", path.read_text()) for path in files)
+            assert found or "nowhere" in place, f"{name} is not in {place}"
+
+
+def test_every_statement_is_used() -> None:
+    """No SQL stands by itself without a caller."""
+    source = "".join(path.read_text() for path in (ROOT / "shared").glob("*.py"))
+    assert {name for name in statements() if f'"{name}"' not in source} == set()
