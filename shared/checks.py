@@ -17,7 +17,7 @@ from shared.findings import Findings, get_total_pending_usd, log_check, log_uncl
 from shared.opening import Opening, log_exchange_unavailable, try_to_advance
 from shared.policy import OPENING, Reason, decide
 from shared.pubsub import EventPublisher
-from shared.reconciliation import reconcile_all
+from shared.reconciliation import name_if_stuck, reconcile_all
 from shared.secret_manager import SecretManager
 from shared.settings import CheckSettings
 
@@ -87,7 +87,10 @@ def _finish_what_was_left(run: Run) -> Reason | None:
             "list_batches_to_resume", repeatable_since=run.now() - ORDER_REPEATABLE_FOR, batches_max=RESUMED_MAX
         )
     for row in left:
-        obstacle = try_to_advance(run, read_batch(run, row["batch_conversion_id"])) or obstacle
+        batch = read_batch(run, row["batch_conversion_id"])
+        if stopped := try_to_advance(run, batch):
+            obstacle = stopped
+            name_if_stuck(run, batch, "nothing yet")
     try:
         reconcile_all(run)
     except ExchangeUnavailable as error:

@@ -26,7 +26,6 @@ Row = dict[str, Any]
 APPLICATION: Final = "micro_batch"
 IDLE_CONNECTIONS_MAX: Final = 4
 EXCLUSIVE_IDLE_MAX_S: Final = 300  # longer than any call to a peer; a frozen instance loses its lock after it
-READ_TIMEOUT_MARGIN_S: Final = 10  # the server's own statement timeout comes first
 
 _LOST: Final = (
     InterfaceError,
@@ -82,8 +81,10 @@ class Session:
 class Database:
     """Hands out transactions; safe for threads, each of which gets a connection of its own."""
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection], *, read_timeout_s: float, probe_timeout_s: float) -> None:
         self._connect = connect
+        self._read_timeout_s = read_timeout_s
+        self._probe_timeout_s = probe_timeout_s
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
 
@@ -122,13 +123,19 @@ class Database:
             _discard(connection)
 
     def _opened(self, first_statement: str) -> Connection:
-        """Send the first statement on an idle connection, or on a new one if the idle ones turn out to be dead."""
+        """Send the first statement on an idle connection, or on a new one if that one turns out to be dead.
+
+        Whatever ended one idle connection has most likely ended the others too, and each could cost a time-out.
+        """
         while connection := self._take_idle():
             try:
+                _limit_reads(connection, self._probe_timeout_s)
                 _simple(connection, first_statement)
             except DatabaseUnavailable:
                 _discard(connection)
+                self.close()
             else:
+                _limit_reads(connection, self._read_timeout_s)
                 return connection
         connection = self._connect()
         _simple(connection, first_statement)
@@ -156,7 +163,11 @@ class Database:
 
 def open_database(settings: DatabaseSettings) -> Database:
     """Return the database of these settings; nothing is connected yet."""
-    return Database(partial(connect, settings))
+    return Database(
+        partial(connect, settings),
+        read_timeout_s=_read_timeout_s(settings),
+        probe_timeout_s=settings.connect_timeout_s,
+    )
 
 
 def connect(settings: DatabaseSettings) -> Connection:
@@ -180,7 +191,18 @@ def connect(settings: DatabaseSettings) -> Connection:
     except Exception as error:  # the connector lets aiohttp's, google.auth's and its own errors through
         raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {_reason(error)}") from error
     connection.autocommit = True
+    _limit_reads(connection, _read_timeout_s(settings))
     return connection
+
+
+def _read_timeout_s(settings: DatabaseSettings) -> int:
+    """The server's own statement timeout comes first; this one is for a network that swallows everything."""
+    return settings.statement_timeout_s + settings.connect_timeout_s
+
+
+def _limit_reads(connection: Connection, timeout_s: float) -> None:
+    """Let the driver wait at most so long for the server; it has no setting for a socket that it was given."""
+    connection._usock.settimeout(timeout_s)  # noqa: SLF001
 
 
 def _connect_tcp(settings: DatabaseSettings, startup: dict[str, str]) -> Connection:
@@ -201,7 +223,6 @@ def _connect_tcp(settings: DatabaseSettings, startup: dict[str, str]) -> Connect
     except BaseException:
         stream.close()
         raise
-    stream.settimeout(settings.statement_timeout_s + READ_TIMEOUT_MARGIN_S)
     return connection
 
 

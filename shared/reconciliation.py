@@ -8,7 +8,6 @@ from shared import changenow, events, logs
 from shared.batches import Batch, lock_batch
 from shared.changenow import ExchangeState, Status
 from shared.conversion import Run, read_batch, record_order, release
-from shared.database import Transaction
 from shared.errors import BatchConflict, ExchangeRefused, ExchangeUnfinished, RuleViolated
 from shared.settlement import (
     Settlement,
@@ -89,18 +88,37 @@ def _settle_or_wait(run: Run, batch: Batch, state: ExchangeState) -> None:
 def _still_open(run: Run, batch: Batch, exchange_status: str) -> None:
     """Leave the batch as it is, ask again later and later, and past the stuck time name it to a person."""
     now = run.now()
-    since = batch.task_enqueued_at or batch.order_prepared_at or batch.created_at
     with run.session.transaction() as transaction:
         transaction.execute(
             "record_exchange_status",
             batch_conversion_id=batch.batch_conversion_id,
             exchange_status=exchange_status[:40],
-            reconcile_after=now + _pause(run, since, now),
+            reconcile_after=now + _pause(run, _since(batch), now),
         )
-        if is_stuck := now - since > run.settings.stuck_after:
-            _report_once(transaction, batch, exchange_status, now)
-    if is_stuck:
-        _log_stuck(batch, exchange_status, since, now)
+    name_if_stuck(run, batch, exchange_status)
+
+
+def name_if_stuck(run: Run, batch: Batch, exchange_status: str) -> None:
+    """Name a batch that stands still for longer than the stuck time: a log line each time, an event once."""
+    now = run.now()
+    if now - _since(batch) <= run.settings.stuck_after:
+        return
+    with run.session.transaction() as transaction:
+        if transaction.execute("record_stuck", batch_conversion_id=batch.batch_conversion_id, now=now):
+            events.record(transaction, "batch.stuck", batch.facts | {"exchange_status": exchange_status}, now)
+    hint = _hint(batch)
+    logs.error(
+        logs.Event.BATCH_STUCK,
+        f"Batch conversion stuck: ChangeNow says {exchange_status}; {hint}",
+        age_s=int((now - _since(batch)).total_seconds()),
+        exchange_status=exchange_status,
+        hint=hint,
+        **batch.facts,
+    )
+
+
+def _since(batch: Batch) -> datetime:
+    return batch.task_enqueued_at or batch.order_prepared_at or batch.created_at
 
 
 def _pause(run: Run, since: datetime, now: datetime) -> timedelta:
@@ -108,23 +126,12 @@ def _pause(run: Run, since: datetime, now: datetime) -> timedelta:
     return min(overdue / ASK_AGAIN_SHARE, ASK_AGAIN_MAX)
 
 
-def _report_once(transaction: Transaction, batch: Batch, exchange_status: str, now: datetime) -> None:
-    if transaction.execute("record_stuck", batch_conversion_id=batch.batch_conversion_id, now=now):
-        events.record(transaction, "batch.stuck", batch.facts | {"exchange_status": exchange_status}, now)
-
-
-def _log_stuck(batch: Batch, exchange_status: str, since: datetime, now: datetime) -> None:
-    in_doubt = batch.task_enqueued_at is None
-    hint = (
-        "nobody knows whether the order went out: look at GCHostPay1's log for this batch before anything is sent"
-        if in_doubt
-        else f"look at https://changenow.io/exchange/txs/{batch.cn_api_id} and at GCHostPay1's log for this batch"
-    )
-    logs.error(
-        logs.Event.BATCH_STUCK,
-        f"Batch conversion stuck: ChangeNow says {exchange_status}; {hint}",
-        age_s=int((now - since).total_seconds()),
-        exchange_status=exchange_status,
-        hint=hint,
-        **batch.facts,
-    )
+def _hint(batch: Batch) -> str:
+    show = f"python -m ops.batches show {batch.batch_conversion_id}"
+    if batch.cn_api_id is None:
+        return f"no exchange could be made; see why in the lines before, and: {show}"
+    if batch.order_prepared_at is None:
+        return f"the order could not be sent; see why in the lines before, and: {show}"
+    if batch.task_enqueued_at is None:
+        return f"nobody knows whether the order went out: look at GCHostPay1's log for this batch, and: {show}"
+    return f"look at https://changenow.io/exchange/txs/{batch.cn_api_id}, at GCHostPay1's log, and: {show}"
