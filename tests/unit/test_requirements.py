@@ -25,8 +25,8 @@ def pins(*paths: str) -> dict[str, str]:
                 continue
             match = PIN.fullmatch(line)
             assert match, f"{path}: {line!r} is not name==version"
-            assert normalised(match["name"]) not in found, f"{path}: {match['name']} twice"
-            found[normalised(match["name"])] = match["version"]
+            version = found.setdefault(normalised(match["name"]), match["version"])
+            assert version == match["version"], f"{path}: another version of {match['name']}"
     return found
 
 
