@@ -11,7 +11,7 @@ INSTALLED := .venv/.installed
 .PHONY: help setup lint format test demo sandbox migrate package clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Make .venv with the pinned packages (Python 3.11+; PYTHON=python3.12 picks one).
 
@@ -47,5 +47,7 @@ package: setup ## Build build/<function>.zip, the same bytes each time.
 	.venv/bin/python -m ops.package
 
 clean: ## Remove .venv, build/ and the tools' caches.
-	rm -rf .venv .venv.lock build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-checkov .venv.lock build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+include terraform.mk

@@ -1,0 +1,186 @@
+# One account for each part, each role on the one thing it is needed for. On the project itself stand only roles that
+# exist nowhere else (writing build logs), or under a condition that names the one resource.
+
+locals {
+  accounts = {
+    build           = { id = "micro-batch-build", about = "Builds the functions' images." }
+    check_threshold = { id = "micro-batch-check", about = "Runs check_threshold." }
+    swap_executed   = { id = "micro-batch-swap", about = "Runs swap_executed." }
+    trigger         = { id = "micro-batch-trigger", about = "Delivers the topic's messages to check_threshold." }
+  }
+
+  gchostpay1 = "serviceAccount:${var.gchostpay1_service_account}"
+  runtime_members = {
+    check_threshold = google_service_account.main["check_threshold"].member
+    swap_executed   = google_service_account.main["swap_executed"].member
+  }
+  members = merge(local.runtime_members, { gchostpay1 = local.gchostpay1 })
+}
+
+resource "google_service_account" "main" {
+  for_each = local.accounts
+
+  account_id   = each.value.id
+  display_name = "Micro-batch conversion: ${replace(each.key, "_", " ")}"
+  description  = each.value.about
+
+  depends_on = [google_project_service.main]
+}
+
+# ------------------------------------------------------------------ secrets
+
+resource "google_secret_manager_secret_iam_member" "accessor" {
+  for_each = merge([
+    for reader, secrets in local.secret_readers : {
+      for secret in secrets : "${reader}/${secret}" => { reader = reader, secret = secret }
+    }
+  ]...)
+
+  secret_id = local.secret_ids[each.value.secret]
+  role      = "roles/secretmanager.secretAccessor"
+  member    = local.members[each.value.reader]
+}
+
+# Adding a version is enough to change the threshold; destroying one is not theirs.
+resource "google_secret_manager_secret_iam_member" "operator" {
+  for_each = merge([
+    for role in ["roles/secretmanager.secretVersionAdder", "roles/secretmanager.viewer"] : merge([
+      for secret in ["MICRO_BATCH_POLICY", "MICRO_BATCH_THRESHOLD_USD"] : {
+        for operator in var.operators : "${operator}/${secret}/${role}" => { member = operator, role = role, secret = secret }
+      }
+    ]...)
+  ]...)
+
+  secret_id = google_secret_manager_secret.main[each.value.secret].secret_id
+  role      = each.value.role
+  member    = each.value.member
+}
+
+# ------------------------------------------------------------------ queues and topics
+
+resource "google_cloud_tasks_queue_iam_member" "orders" {
+  name     = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].name
+  location = var.region
+  role     = "roles/cloudtasks.enqueuer"
+  member   = local.members.check_threshold
+}
+
+resource "google_cloud_tasks_queue_iam_member" "callbacks" {
+  name     = google_cloud_tasks_queue.main["microbatch-response-queue"].name
+  location = var.region
+  role     = "roles/cloudtasks.enqueuer"
+  member   = local.gchostpay1
+}
+
+resource "google_pubsub_topic_iam_member" "events" {
+  for_each = local.runtime_members
+
+  topic  = google_pubsub_topic.main["micro-batch-events"].name
+  role   = "roles/pubsub.publisher"
+  member = each.value
+}
+
+# The schedule itself publishes as Cloud Scheduler's own agent and needs nothing here.
+resource "google_pubsub_topic_iam_member" "operator" {
+  for_each = var.operators
+
+  topic  = google_pubsub_topic.main["micro-batch-trigger"].name
+  role   = "roles/pubsub.publisher"
+  member = each.value
+}
+
+# ------------------------------------------------------------------ calling the functions
+
+resource "google_cloud_run_v2_service_iam_member" "trigger" {
+  name     = google_cloudfunctions2_function.check_threshold.name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = google_service_account.main["trigger"].member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "callback" {
+  for_each = setunion([local.gchostpay1], var.swap_executed_invokers)
+
+  name     = google_cloudfunctions2_function.swap_executed.name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = each.value
+}
+
+resource "google_cloud_run_v2_service_iam_member" "unauthenticated" {
+  # checkov:skip=CKV_GCP_102:Off unless an operator says that GCHostPay1 sends no token (allow_unauthenticated_callback); the callback is signed, and the ingress stays internal.
+  count = var.allow_unauthenticated_callback ? 1 : 0
+
+  name     = google_cloudfunctions2_function.swap_executed.name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = "allUsers"
+}
+
+# An OIDC token on a task is made in the name of an account that the creator of the task may act as: check_threshold
+# as the account that GCHostPay1 lets in, GCHostPay1 as itself.
+resource "google_service_account_iam_member" "order_token" {
+  for_each = toset(var.gchostpay1_invoker == null ? [] : [var.gchostpay1_invoker])
+
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${each.value}"
+  role               = "roles/iam.serviceAccountUser"
+  member             = local.members.check_threshold
+}
+
+resource "google_service_account_iam_member" "callback_token" {
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${var.gchostpay1_service_account}"
+  role               = "roles/iam.serviceAccountUser"
+  member             = local.gchostpay1
+}
+
+# ------------------------------------------------------------------ Cloud SQL
+
+# Cloud SQL has no policies of its own: the condition narrows the project's role to the one instance.
+resource "google_project_iam_member" "cloud_sql" {
+  for_each = local.runtime_members
+
+  project = local.cloud_sql_project
+  role    = "roles/cloudsql.client"
+  member  = each.value
+
+  condition {
+    title       = "only ${local.cloud_sql_instance}"
+    description = "The instance that holds payout_accumulation."
+    expression  = "resource.service == 'sqladmin.googleapis.com' && resource.name == 'projects/${local.cloud_sql_project}/instances/${local.cloud_sql_instance}'"
+  }
+}
+
+# ------------------------------------------------------------------ builds
+
+resource "google_artifact_registry_repository_iam_member" "build" {
+  location   = google_artifact_registry_repository.functions.location
+  repository = google_artifact_registry_repository.functions.repository_id
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.main["build"].member
+}
+
+resource "google_storage_bucket_iam_member" "build" {
+  bucket = google_storage_bucket.packages.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.main["build"].member
+}
+
+# Cloud Functions copies the source to a bucket of its own before the build, and makes that bucket when it is first
+# needed: there is nothing yet to put a policy on.
+resource "google_project_iam_member" "build_source" {
+  project = var.project_id
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.main["build"].member
+
+  condition {
+    title       = "only the functions' sources"
+    description = "The bucket that Cloud Functions copies sources to."
+    expression  = "resource.name.startsWith('projects/_/buckets/gcf-v2-sources-${local.project_number}-${var.region}')"
+  }
+}
+
+resource "google_project_iam_member" "build_logs" {
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.main["build"].member
+}

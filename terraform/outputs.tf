@@ -1,0 +1,64 @@
+output "callback_url" {
+  description = "Where GCHostPay1 calls back: MICROBATCH_URL and the path."
+  value       = "${local.swap_executed_url}/swap-executed"
+}
+
+output "cloud_sql_connection_name" {
+  description = "The instance that the migrations and the operators' commands connect to."
+  value       = local.cloud_sql_connection_name
+}
+
+output "empty_secrets" {
+  description = "Secrets that were created without a value, with the command that adds the first version of each."
+  value = {
+    for name in setsubtract(local.operator_secrets, var.existing_secrets) :
+    name => "printf %s \"$VALUE\" | gcloud secrets versions add ${name} --data-file=- --project=${var.project_id}"
+  }
+}
+
+output "installation" {
+  description = "What `python -m ops.deploy` needs to know of this installation."
+  value = {
+    callback_account = var.allow_unauthenticated_callback ? null : var.gchostpay1_service_account
+    callback_queue   = google_cloud_tasks_queue.main["microbatch-response-queue"].id
+    callback_url     = local.swap_executed_url
+    order_queue      = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].id
+    scheduler_job    = google_cloud_scheduler_job.main.id
+    trigger_topic    = google_pubsub_topic.main["micro-batch-trigger"].id
+  }
+}
+
+output "log_command" {
+  description = "Follows what both functions write."
+  value       = "gcloud beta logging tail '${local.log_source}' --project=${var.project_id} --format='value(json_payload.message)'"
+}
+
+output "pause_command" {
+  description = "Pauses the schedule at once; set paused = true as well, or the next apply resumes it."
+  value       = "gcloud scheduler jobs pause ${google_cloud_scheduler_job.main.name} --location=${var.region} --project=${var.project_id}"
+}
+
+output "policy_command" {
+  description = "Stops opening batches while those in flight are brought to their end; the next check honours it."
+  value       = "printf %s '{\"paused\": true}' | gcloud secrets versions add MICRO_BATCH_POLICY --data-file=- --project=${var.project_id}"
+}
+
+output "seed_ids" {
+  description = "The versions of the threshold and the policy that Terraform wrote; all later ones are the operators'."
+  value       = { for name, version in google_secret_manager_secret_version.seed : name => version.id }
+}
+
+output "threshold_command" {
+  description = "Raises (or lowers) the threshold, here to 50 dollars; the next check honours it."
+  value       = "printf %s 50.00 | gcloud secrets versions add MICRO_BATCH_THRESHOLD_USD --data-file=- --project=${var.project_id}"
+}
+
+output "trigger_command" {
+  description = "Triggers a check now, as the schedule does."
+  value       = "gcloud scheduler jobs run ${google_cloud_scheduler_job.main.name} --location=${var.region} --project=${var.project_id}"
+}
+
+output "trigger_forced_command" {
+  description = "Triggers a check that opens a batch below the threshold."
+  value       = "gcloud pubsub topics publish ${google_pubsub_topic.main["micro-batch-trigger"].name} --message=forced --attribute=force=true --project=${var.project_id}"
+}

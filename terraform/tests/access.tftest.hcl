@@ -1,0 +1,219 @@
+# Who may do what: every grant is listed here, so that a new one has to be written down twice.
+
+mock_provider "google" {
+  override_during = plan
+}
+
+variables {
+  project_id                 = "telepay-test"
+  gchostpay1_url             = "https://gchostpay1.example.com"
+  gchostpay1_service_account = "gchostpay1@telepay-test.iam.gserviceaccount.com"
+  cloud_sql_connection_name  = "telepay-test:us-central1:telepaypsql"
+}
+
+override_data {
+  target          = data.google_project.main
+  override_during = plan
+  values          = { number = "123456789012" }
+}
+
+override_resource {
+  target          = google_service_account.main["build"]
+  override_during = plan
+  values          = { member = "serviceAccount:build", email = "build", name = "build" }
+}
+
+override_resource {
+  target          = google_service_account.main["check_threshold"]
+  override_during = plan
+  values          = { member = "serviceAccount:check", email = "check", name = "check" }
+}
+
+override_resource {
+  target          = google_service_account.main["swap_executed"]
+  override_during = plan
+  values          = { member = "serviceAccount:swap", email = "swap", name = "swap" }
+}
+
+override_resource {
+  target          = google_service_account.main["trigger"]
+  override_during = plan
+  values          = { member = "serviceAccount:trigger", email = "trigger", name = "trigger" }
+}
+
+run "secrets_are_granted_one_by_one" {
+  command = plan
+
+  assert {
+    condition = toset([for grant in google_secret_manager_secret_iam_member.accessor : "${grant.member} ${grant.secret_id}" if grant.member == "serviceAccount:check"]) == toset([
+      for secret in [
+        "CHANGENOW_API_KEY", "DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET",
+        "GCHOSTPAY1_BATCH_QUEUE", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS", "MICRO_BATCH_POLICY",
+        "MICRO_BATCH_THRESHOLD_USD", "SUCCESS_URL_SIGNING_KEY",
+      ] : "serviceAccount:check ${secret}"
+    ])
+    error_message = "check_threshold reads ten secrets."
+  }
+  assert {
+    condition = toset([for grant in google_secret_manager_secret_iam_member.accessor : "${grant.member} ${grant.secret_id}" if grant.member == "serviceAccount:swap"]) == toset([
+      for secret in [
+        "CHANGENOW_API_KEY", "DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET",
+        "SUCCESS_URL_SIGNING_KEY",
+      ] : "serviceAccount:swap ${secret}"
+    ])
+    error_message = "swap_executed reads five secrets: no wallet, no queue."
+  }
+  assert {
+    condition = toset([for grant in google_secret_manager_secret_iam_member.accessor : grant.secret_id if strcontains(grant.member, "gchostpay1@")]) == toset([
+      "GCHOSTPAY1_BATCH_QUEUE", "MICROBATCH_RESPONSE_QUEUE", "MICROBATCH_URL", "SUCCESS_URL_SIGNING_KEY",
+    ])
+    error_message = "GCHostPay1 reads the three values meant for it and the common signing key."
+  }
+  assert {
+    condition     = alltrue([for grant in google_secret_manager_secret_iam_member.accessor : grant.role == "roles/secretmanager.secretAccessor"])
+    error_message = "Reading a secret takes no more than secretAccessor."
+  }
+}
+
+run "an_existing_signing_key_is_not_granted_again_to_gchostpay1" {
+  command = plan
+
+  variables {
+    existing_secrets = ["SUCCESS_URL_SIGNING_KEY"]
+  }
+
+  assert {
+    condition = !contains(
+      [for grant in google_secret_manager_secret_iam_member.accessor : grant.secret_id if strcontains(grant.member, "gchostpay1@")],
+      "SUCCESS_URL_SIGNING_KEY",
+    )
+    error_message = "GCHostPay1 reads the existing key already; its grant is not ours."
+  }
+}
+
+run "nobody_public_calls_anything_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.unauthenticated) == 0
+    error_message = "swap_executed must not be public by default."
+  }
+  assert {
+    condition     = toset([for grant in google_cloud_run_v2_service_iam_member.callback : grant.member]) == toset(["serviceAccount:gchostpay1@telepay-test.iam.gserviceaccount.com"])
+    error_message = "Only GCHostPay1's account calls swap_executed."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.trigger.member == "serviceAccount:trigger" && google_cloud_run_v2_service_iam_member.trigger.role == "roles/run.invoker"
+    error_message = "The trigger's account may call check_threshold, and nothing else."
+  }
+  assert {
+    condition = alltrue([
+      for function in [google_cloudfunctions2_function.check_threshold, google_cloudfunctions2_function.swap_executed] :
+      function.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
+    ])
+    error_message = "Both functions are reached from inside only: by Pub/Sub and by Cloud Tasks."
+  }
+}
+
+run "a_public_callback_is_asked_for_by_name" {
+  command = plan
+
+  variables {
+    allow_unauthenticated_callback = true
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.unauthenticated[0].member == "allUsers" && google_cloudfunctions2_function.swap_executed.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
+    error_message = "The variable opens swap_executed to callers without a token, still only from inside."
+  }
+}
+
+run "each_part_has_an_account_of_its_own" {
+  command = plan
+
+  assert {
+    condition = length(distinct([
+      google_cloudfunctions2_function.check_threshold.service_config[0].service_account_email,
+      google_cloudfunctions2_function.check_threshold.event_trigger[0].service_account_email,
+      google_cloudfunctions2_function.swap_executed.service_config[0].service_account_email,
+      google_cloudfunctions2_function.swap_executed.build_config[0].service_account,
+    ])) == 4
+    error_message = "Two runtime accounts, the trigger's and the build's."
+  }
+}
+
+run "queues_and_topics_are_granted_one_by_one" {
+  command = plan
+
+  assert {
+    condition     = google_cloud_tasks_queue_iam_member.orders.member == "serviceAccount:check" && google_cloud_tasks_queue_iam_member.orders.name == "gchostpay1-batch-queue" && google_cloud_tasks_queue_iam_member.orders.role == "roles/cloudtasks.enqueuer"
+    error_message = "check_threshold may add orders to GCHostPay1's queue."
+  }
+  assert {
+    condition     = strcontains(google_cloud_tasks_queue_iam_member.callbacks.member, "gchostpay1@") && google_cloud_tasks_queue_iam_member.callbacks.name == "microbatch-response-queue" && google_cloud_tasks_queue_iam_member.callbacks.role == "roles/cloudtasks.enqueuer"
+    error_message = "GCHostPay1 may add callbacks to the response queue."
+  }
+  assert {
+    condition     = toset([for grant in google_pubsub_topic_iam_member.events : "${grant.member} ${grant.topic} ${grant.role}"]) == toset(["serviceAccount:check micro-batch-events roles/pubsub.publisher", "serviceAccount:swap micro-batch-events roles/pubsub.publisher"])
+    error_message = "Both functions publish batch events, and nothing else."
+  }
+  assert {
+    condition     = length(google_service_account_iam_member.order_token) == 0
+    error_message = "Without an invoker check_threshold acts as nobody."
+  }
+}
+
+run "project_roles_stand_under_a_condition" {
+  command = plan
+
+  assert {
+    condition     = toset([for grant in google_project_iam_member.cloud_sql : "${grant.member} ${grant.role}"]) == toset(["serviceAccount:check roles/cloudsql.client", "serviceAccount:swap roles/cloudsql.client"])
+    error_message = "The two functions connect to Cloud SQL."
+  }
+  assert {
+    condition     = alltrue([for grant in google_project_iam_member.cloud_sql : strcontains(grant.condition[0].expression, "resource.name == 'projects/telepay-test/instances/telepaypsql'")])
+    error_message = "And to the one instance only."
+  }
+  assert {
+    condition     = strcontains(google_project_iam_member.build_source.condition[0].expression, "projects/_/buckets/gcf-v2-sources-123456789012-us-central1")
+    error_message = "A build reads the functions' sources only."
+  }
+  assert {
+    condition     = google_project_iam_member.build_logs.role == "roles/logging.logWriter"
+    error_message = "Writing logs is the one role without a condition."
+  }
+}
+
+run "an_order_token_needs_acting_as_the_invoker" {
+  command = plan
+
+  variables {
+    gchostpay1_invoker = "invoker@telepay-test.iam.gserviceaccount.com"
+  }
+
+  assert {
+    condition     = one(values(google_service_account_iam_member.order_token)).service_account_id == "projects/telepay-test/serviceAccounts/invoker@telepay-test.iam.gserviceaccount.com" && one(values(google_service_account_iam_member.order_token)).member == "serviceAccount:check" && one(values(google_service_account_iam_member.order_token)).role == "roles/iam.serviceAccountUser"
+    error_message = "check_threshold may act as the invoker, and only as it."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.check_threshold.service_config[0].environment_variables["GCHOSTPAY1_INVOKER"] == "invoker@telepay-test.iam.gserviceaccount.com"
+    error_message = "The invoker reaches the function."
+  }
+}
+
+run "operators_add_versions_and_destroy_none" {
+  command = plan
+
+  variables {
+    operators = ["group:payments@example.com"]
+  }
+
+  assert {
+    condition     = toset([for grant in google_secret_manager_secret_iam_member.operator : "${grant.secret_id} ${grant.role}"]) == toset(["MICRO_BATCH_POLICY roles/secretmanager.secretVersionAdder", "MICRO_BATCH_POLICY roles/secretmanager.viewer", "MICRO_BATCH_THRESHOLD_USD roles/secretmanager.secretVersionAdder", "MICRO_BATCH_THRESHOLD_USD roles/secretmanager.viewer"])
+    error_message = "Operators add versions of the two secrets that are theirs to change."
+  }
+  assert {
+    condition     = toset([for grant in google_pubsub_topic_iam_member.operator : "${grant.member} ${grant.topic}"]) == toset(["group:payments@example.com micro-batch-trigger"])
+    error_message = "Operators may trigger a check."
+  }
+}

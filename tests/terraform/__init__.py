@@ -1,0 +1,1 @@
+"""Terraform: the configuration as a whole, its plan, its alerts, and what deploys it."""

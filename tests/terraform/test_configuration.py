@@ -1,0 +1,153 @@
+"""The configuration itself: formatted, valid, tested, planned, applied, planned again, destroyed."""
+
+import json
+import re
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from tests.terraform.tool import CONFIGURATION, Terraform, of_type, resources
+
+EXAMPLE = "-var-file=example.tfvars"
+
+
+def declared(kind: str) -> list[tuple[str, str]]:
+    """The blocks of a kind (variable, output) in the file of that kind: name and text, in order."""
+    text = (CONFIGURATION / f"{kind}s.tf").read_text()
+    return [(part.partition('"')[0], part) for part in re.split(rf'^{kind} "', text, flags=re.MULTILINE)[1:]]
+
+
+def test_is_formatted(terraform: Terraform) -> None:
+    """`terraform fmt` has nothing to change, in the tests either."""
+    assert not terraform.run("fmt", "-check", "-recursive", "-diff", accepted=(0, 3)).stdout
+
+
+def test_is_valid(terraform: Terraform) -> None:
+    """Every argument, block and reference exists and has the right type."""
+    assert json.loads(terraform.run("validate", "-json").stdout)["valid"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_own_tests_pass(terraform: Terraform) -> None:
+    """The files in terraform/tests, against a mocked provider."""
+    done = terraform.run("test", "-no-color")
+    passed = re.search(r"Success! (\d+) passed, 0 failed", done.stdout)
+    assert passed is not None
+    written = sum(file.read_text().count('\nrun "') for file in CONFIGURATION.glob("tests/*.tftest.hcl"))
+    assert int(passed[1]) == written
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_lives_and_dies(offline: Terraform) -> None:
+    """Apply, a second plan without changes, and a destroy that has to be allowed first."""
+    offline.run("apply", "-auto-approve", "-no-color", EXAMPLE)
+    try:
+        again = offline.run("plan", "-detailed-exitcode", "-no-color", EXAMPLE, accepted=(0, 2))
+        assert again.returncode == 0, again.stdout
+        state = json.loads(offline.run("show", "-json").stdout)
+        assert "20.00" in json.dumps(state)  # what follows would prove nothing on an empty state
+        assert not re.search(r'"(root_)?password[a-z_]*": "[^"]', json.dumps(state))
+        assert changed_by_a_new_package(offline) == {
+            'google_storage_bucket_object.package["swap_executed"]',
+            "google_cloudfunctions2_function.swap_executed",
+        }
+        unprotected = (EXAMPLE, "-var=deletion_protection=false")
+        offline.run("apply", "-auto-approve", "-no-color", *unprotected)
+    finally:
+        offline.run("destroy", "-auto-approve", "-no-color", EXAMPLE, "-var=deletion_protection=false")
+    assert not json.loads(offline.run("show", "-json").stdout).get("values")
+
+
+def changed_by_a_new_package(offline: Terraform) -> set[str]:
+    """What a plan changes when one package has other contents; the package is put back."""
+    package = offline.folder.parent / "build" / "swap_executed.zip"
+    before = package.read_bytes()
+    try:
+        package.write_bytes(before + b"\0")
+        plan = offline.plan("package.tfplan", EXAMPLE)
+    finally:
+        package.write_bytes(before)
+    return {one["address"] for one in plan["resource_changes"] if one["change"]["actions"] != ["no-op"]}
+
+
+@pytest.mark.timeout(300)
+def test_what_exists_is_adopted(offline: Terraform) -> None:
+    """Queues, topics, the job and secrets are imported; none is replaced, and no adopted secret gets a seed."""
+    adopt = {
+        "queues": ["gchostpay1-batch-queue", "microbatch-response-queue"],
+        "scheduler_job": True,
+        "secrets": ["MICRO_BATCH_THRESHOLD_USD", "GCHOSTPAY1_BATCH_QUEUE", "HOST_WALLET_ETH_ADDRESS"],
+        "topics": ["micro-batch-trigger"],
+    }
+    plan = offline.plan("adopt.tfplan", EXAMPLE, f"-var=adopt={json.dumps(adopt)}")
+    changes = {one["address"]: one["change"] for one in plan["resource_changes"]}
+    imported = {address: change for address, change in changes.items() if "importing" in change}
+    assert set(imported) == {
+        'google_cloud_tasks_queue.main["gchostpay1-batch-queue"]',
+        'google_cloud_tasks_queue.main["microbatch-response-queue"]',
+        "google_cloud_scheduler_job.main",
+        'google_pubsub_topic.main["micro-batch-trigger"]',
+        'google_secret_manager_secret.main["GCHOSTPAY1_BATCH_QUEUE"]',
+        'google_secret_manager_secret.main["HOST_WALLET_ETH_ADDRESS"]',
+        'google_secret_manager_secret.main["MICRO_BATCH_THRESHOLD_USD"]',
+    }
+    assert {tuple(change["actions"]) for change in imported.values()} <= {("no-op",), ("update",)}
+    seeds = of_type(plan, "google_secret_manager_secret_version")
+    assert 'google_secret_manager_secret_version.seed["MICRO_BATCH_THRESHOLD_USD"]' not in seeds
+    assert 'google_secret_manager_secret_version.seed["MICRO_BATCH_POLICY"]' in seeds
+
+
+def test_a_project_without_a_database_gets_one(offline: Terraform) -> None:
+    """Without a connection name: a protected instance, backed up, that only connectors reach."""
+    values = (CONFIGURATION / "example.tfvars").read_text()
+    own = re.sub(r"^cloud_sql_connection_name.*\n", "", values, flags=re.MULTILINE)
+    (offline.folder / "own.tfvars").write_text(own)
+    plan = offline.plan("own.tfplan", "-var-file=own.tfvars")
+    (instance,) = of_type(plan, "google_sql_database_instance").values()
+    settings = instance["settings"][0]
+    assert instance["deletion_protection"]
+    assert settings["deletion_protection_enabled"]
+    assert settings["connector_enforcement"] == "REQUIRED"
+    assert not settings["ip_configuration"][0]["authorized_networks"]
+    assert settings["backup_configuration"][0]["point_in_time_recovery_enabled"]
+    assert len(of_type(plan, "google_sql_database")) == 1
+
+
+def test_the_example_is_enough_and_not_more(plan: dict[str, Any]) -> None:
+    """example.tfvars names every variable without a default, and no variable that does not exist."""
+    named = set(re.findall(r"^(\w+)\s*=", (CONFIGURATION / "example.tfvars").read_text(), flags=re.MULTILINE))
+    variables = dict(declared("variable"))
+    required = {name for name, text in variables.items() if not re.search(r"^  default\s*=", text, flags=re.MULTILINE)}
+    assert required <= named <= set(variables)
+    assert resources(plan)
+
+
+@pytest.mark.parametrize("kind", ["variable", "output"])
+def test_every_variable_and_output_is_described_in_order(kind: str) -> None:
+    """Alphabetical, each with a description."""
+    blocks = declared(kind)
+    assert [name for name, _ in blocks] == sorted(name for name, _ in blocks)
+    assert all(re.search(r"^  description\s*=", text, flags=re.MULTILINE) for _, text in blocks)
+
+
+def test_packages_are_named_by_their_content(plan: dict[str, Any], offline: Terraform) -> None:
+    """An unchanged package is the same object, a changed one another."""
+    names = {values["name"] for values in of_type(plan, "google_storage_bucket_object").values()}
+    built = offline.folder.parent / "build"
+    assert names == {f"{zip_.stem}-{sha256(zip_.read_bytes()).hexdigest()}.zip" for zip_ in sorted(built.glob("*.zip"))}
+    assert len(names) == 2
+
+
+def test_every_resource_that_takes_labels_has_them(plan: dict[str, Any]) -> None:
+    """What belongs to the service can be found, and billed, by its label."""
+    labelled = {
+        address: values.get("labels") if "labels" in values else values.get("user_labels")
+        for address, values in resources(plan).items()
+        if ("labels" in values or "user_labels" in values)
+        and not address.startswith("google_monitoring_notification_channel")
+    }
+    assert labelled
+    assert {address for address, labels in labelled.items() if not labels or "application" not in labels} == set()

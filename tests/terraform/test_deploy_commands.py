@@ -1,0 +1,248 @@
+"""`python -m ops.deploy`: a plan looked at, a deployment tried, a schedule paused; on the sandbox's world."""
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.deploy import DONE, REFUSED, TRY_AGAIN, main
+from ops.installation import Installation
+from ops.plan_review import objections
+from sandbox.addresses import BATCH_QUEUE, CHECK_TOPIC, RESPONSE_QUEUE, queue_path, topic_path
+from sandbox.http_service import Answer, HttpService, Request
+from sandbox.world import Wishes, World
+
+pytestmark = pytest.mark.timeout(180)
+
+JOB = "projects/telepay-sandbox/locations/us-central1/jobs/micro-batch-conversion-job"
+ACCOUNT = "gchostpay1@telepay-sandbox.iam.gserviceaccount.com"
+
+
+def at(actions: list[str], address: str, *, before: Any = None, after: Any = None) -> dict[str, Any]:
+    """One change of a plan's document."""
+    return {
+        "address": address,
+        "type": address.split(".", maxsplit=1)[0],
+        "change": {"actions": actions, "before": before, "after": after},
+    }
+
+
+# ------------------------------------------------------------------ review
+
+
+def test_the_first_plan_is_accepted(plan: dict[str, Any]) -> None:
+    """In an empty project everything is created, the secrets' first versions with it."""
+    assert objections(plan) == []
+
+
+@pytest.mark.parametrize("actions", [["delete"], ["delete", "create"], ["create", "delete"]])
+@pytest.mark.parametrize(
+    "address",
+    [
+        'google_cloud_tasks_queue.main["gchostpay1-batch-queue"]',
+        'google_secret_manager_secret.main["SUCCESS_URL_SIGNING_KEY"]',
+        'google_sql_database_instance.main["telepaypsql"]',
+        'google_sql_database.main["telepaypsql"]',
+        'google_pubsub_topic.main["micro-batch-trigger"]',
+    ],
+)
+def test_what_cannot_be_got_back_is_not_destroyed_unseen(address: str, actions: list[str]) -> None:
+    """Nor replaced, which is the same; unless it is named."""
+    plan = {"resource_changes": [at(actions, address)]}
+    assert objections(plan) == [f"{address}: would be destroyed with what is in it"]
+    assert objections(plan, [address]) == []
+
+
+def test_a_seed_is_not_written_over_the_operators_versions(plan: dict[str, Any]) -> None:
+    """Once version 1 was destroyed Terraform wants it back: as the newest version, with 20.00."""
+    later = copy.deepcopy(plan)
+    secret = 'google_secret_manager_secret.main["MICRO_BATCH_THRESHOLD_USD"]'
+    for change in later["resource_changes"]:
+        if change["address"] == secret:
+            change["change"]["actions"] = ["no-op"]
+    (objection,) = objections(later)
+    assert objection.startswith('google_secret_manager_secret_version.seed["MICRO_BATCH_THRESHOLD_USD"]')
+    assert "seed_secrets = false" in objection
+
+
+def test_a_database_is_not_upgraded_unseen() -> None:
+    """An adopted instance may run an older version than the variable's default says."""
+    address = 'google_sql_database_instance.main["telepaypsql"]'
+    before, after = {"database_version": "POSTGRES_15"}, {"database_version": "POSTGRES_18"}
+    plan = {"resource_changes": [at(["update"], address, before=before, after=after)]}
+    assert "upgraded from POSTGRES_15" in objections(plan)[0]
+    assert objections({"resource_changes": [at(["update"], address, before=after, after=after)]}) == []
+
+
+def test_review_tells_how_to_allow_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1 and the address; with the address allowed, 0."""
+    address = 'google_cloud_tasks_queue.main["gchostpay1-batch-queue"]'
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps({"resource_changes": [at(["delete"], address)]}))
+    assert main(["review", str(file)]) == REFUSED
+    assert address in capsys.readouterr().err
+    assert main(["review", str(file), "--allow", address]) == DONE
+
+
+# ------------------------------------------------------------------ smoke and rollback
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """Both functions as processes, with the queues, topics and secrets that Terraform makes."""
+    with World(Wishes()) as running:
+        yield running
+
+
+@pytest.fixture
+def outputs(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The world as `terraform output -json` would tell of it; its stand-ins in the environment."""
+    monkeypatch.setenv("DATABASE_URL", world.database_url)
+    monkeypatch.setenv("CLOUD_TASKS_EMULATOR_HOST", world.cloud_tasks.address)
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", world.pubsub.address)
+    return written(installation(world), tmp_path)
+
+
+def installation(world: World) -> Installation:
+    """Where the parts of this world are."""
+    return Installation(
+        callback_account=ACCOUNT,
+        callback_queue=queue_path(RESPONSE_QUEUE),
+        callback_url=world.function("swap_executed").url,
+        order_queue=queue_path(BATCH_QUEUE),
+        scheduler_job=JOB,
+        trigger_topic=topic_path(CHECK_TOPIC),
+    )
+
+
+def written(where: Installation, folder: Path) -> Path:
+    """Write the outputs' document."""
+    file = folder / "outputs.json"
+    file.write_text(json.dumps({"installation": {"value": asdict(where)}}))
+    return file
+
+
+def test_the_outputs_tell_what_the_commands_need(plan: dict[str, Any]) -> None:
+    """Terraform's output has every field of Installation, known or known after apply."""
+    output = plan["output_changes"]["installation"]
+    known = set(output["after"] or {}) | set(output["after_unknown"] or {})
+    assert known == set(Installation.__dataclass_fields__)
+
+
+def test_smoke_proves_health_and_one_check(world: World, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Health through the callback queue with GCHostPay1's identity, then a check's own row."""
+    before = world.query("SELECT COUNT(*) AS checks FROM threshold_checks")[0]["checks"]
+    assert main(["smoke", str(outputs), "--poll-s", "0.1"]) == DONE
+    said = capsys.readouterr().out
+    assert "swap_executed: healthy" in said
+    assert "below_threshold" in said
+    assert world.query("SELECT COUNT(*) AS checks FROM threshold_checks")[0]["checks"] == before + 1
+    (task,) = [task for task in world.cloud_tasks.created if "/tasks/smoke-test-" in task.name][-1:]
+    assert task.http_request.oidc_token.service_account_email == ACCOUNT
+    assert task.http_request.oidc_token.audience == world.function("swap_executed").url
+    assert not world.cloud_tasks.tasks(queue_path(RESPONSE_QUEUE))
+
+
+def test_smoke_sees_a_function_that_does_not_answer(
+    world: World, outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No 2xx in time: exit code 1, what to look at, and no task left behind that would go on for a day."""
+    with HttpService(lambda _: Answer(503, {"status": "unhealthy"})) as sick:
+        changed = asdict(installation(world)) | {"callback_url": sick.url}
+        file = written(Installation(**changed), tmp_path)
+        assert main(["smoke", str(file), "--poll-s", "0.1", "--health-s", "1"]) == REFUSED
+        assert [(one.method, one.path) for one in sick.requests][:1] == [("GET", "/health")]
+    assert "did not succeed" in capsys.readouterr().err
+    assert not world.cloud_tasks.tasks(queue_path(RESPONSE_QUEUE))
+
+
+def test_smoke_sees_a_check_that_never_comes(
+    world: World, outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A topic that nothing listens to: exit code 1 and the runbook's section."""
+    topic = topic_path("deaf")
+    world.pubsub.create_topic(topic)
+    file = written(Installation(**asdict(installation(world)) | {"trigger_topic": topic}), tmp_path)
+    assert main(["smoke", str(file), "--poll-s", "0.1", "--check-s", "0.5"]) == REFUSED
+    assert "runbook.md#check-stopped" in capsys.readouterr().err
+
+
+def test_smoke_sees_a_threshold_that_cannot_be_read(
+    world: World, outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A check with a fallback works, and the deployment does not: somebody must grant the secret."""
+    world.secret_manager.disable("telepay-sandbox", "MICRO_BATCH_THRESHOLD_USD")
+    try:
+        assert main(["smoke", str(outputs), "--poll-s", "0.1"]) == REFUSED
+    finally:
+        world.secret_manager.enable("telepay-sandbox", "MICRO_BATCH_THRESHOLD_USD")
+    assert "runbook.md#configuration-fallback" in capsys.readouterr().err
+
+
+def test_rollback_pauses_first_and_lists_the_money(
+    world: World, outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The schedule stands still; batches in flight, orders not taken yet and pending payments are named."""
+    world.cloud_tasks.pause(queue_path(BATCH_QUEUE))
+    try:
+        for amount_usd in ("15.00", "12.00"):
+            world.pay(amount_usd)
+        world.trigger()
+        in_flight = "SELECT batch_conversion_id FROM batch_conversions WHERE task_enqueued_at IS NOT NULL"
+        ((batch),) = world.wait_for(lambda: world.query(in_flight), "the batch")
+        pending = world.pay("5.00")
+        with HttpService(paused) as scheduler:
+            assert main(["rollback", str(outputs), "--scheduler-url", scheduler.url]) == DONE
+            assert [one.name for one in scheduler.requests] == [f"POST /v1/{JOB}:pause"]
+        said = capsys.readouterr().out
+        batch_conversion_id = batch["batch_conversion_id"]
+        assert said.startswith(f"paused: {JOB}\n")
+        assert "batches in flight: 1" in said
+        assert f"{batch_conversion_id}  swapping" in said
+        assert "ORDERED" in said
+        assert f"orders that GCHostPay1 has not taken yet: 1\n  batch-{batch_conversion_id}" in said
+        assert "pending payments: 1" in said
+        assert f"\n  {pending}  $" in said
+    finally:
+        world.cloud_tasks.resume(queue_path(BATCH_QUEUE))
+
+
+def paused(request: Request) -> Answer:
+    """Cloud Scheduler's answer to a pause."""
+    return Answer(200, {"name": request.path.removeprefix("/v1/").removesuffix(":pause"), "state": "PAUSED"})
+
+
+def test_rollback_pauses_even_without_a_database(
+    outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The database may be what the rollback is for."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:nothing@127.0.0.1:1/none")
+    with HttpService(paused) as scheduler:
+        assert main(["rollback", str(outputs), "--scheduler-url", scheduler.url]) == TRY_AGAIN
+        assert len(scheduler.requests) == 1
+    assert "paused: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [Answer(403, {}), Answer(200, {"state": "ENABLED"})])
+def test_a_schedule_that_still_runs_is_not_called_paused(
+    answer: Answer, outputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1, and the command that does it by hand."""
+    with HttpService(lambda _: answer) as scheduler:
+        assert main(["rollback", str(outputs), "--scheduler-url", scheduler.url]) == REFUSED
+    told = capsys.readouterr()
+    assert "paused" not in told.out
+    assert "NOT paused" in told.err
+    assert "gcloud scheduler jobs pause micro-batch-conversion-job --location=us-central1" in told.err
+
+
+def test_other_outputs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of another configuration is not half understood."""
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps({"installation": {"value": {"callback_queue": "q"}}}))
+    assert main(["smoke", str(file)]) == REFUSED
+    assert "not the outputs of this configuration" in capsys.readouterr().err
