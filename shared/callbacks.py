@@ -138,12 +138,13 @@ def health(desk: Desk) -> None:
         transaction.row("count_batches_in_flight")
 
 
-def log_refused(status_code: int, reason: str) -> None:
-    """Tell that a callback was not accepted."""
+def log_refused(status_code: int, refusal: str, reason: str) -> None:
+    """Tell that a callback was not accepted; *refusal* is one of a few words that a metric can count."""
     logs.warning(
         logs.Event.CALLBACK_REFUSED,
         f"Callback refused: {reason}",
         status_code=status_code,
+        refusal=refusal,
         reason=reason,
     )
 

@@ -6,6 +6,7 @@ surely never reached ChangeNow; the next check repeats it otherwise (an exchange
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -15,10 +16,12 @@ import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from shared.errors import ExchangeRefused, ExchangeUnavailable, ValueImpossible
-from shared.money import parse_amount, plain
+from shared.money import AMOUNT_MAX, parse_amount, plain
 
 ANSWER_BYTES_MAX: Final = 1024 * 1024
+READ_BYTES: Final = 64 * 1024
 RETRY_AFTER_MAX_S: Final = 5
+RANGE_MAX_ETH: Final = Decimal("1e30")  # some write "no limit" as a very large number
 NETWORK: Final = "eth"  # both ETH and USDT travel on Ethereum
 BELOW_MINIMUM: Final = "deposit_too_small"
 ABOVE_MAXIMUM: Final = ("out_of_range", "max_amount_exceeded")
@@ -112,6 +115,7 @@ class ChangeNow:
         self._url = url
         self._headers = {"x-changenow-api-key": api_key, "Accept": "application/json"}
         self._timeout = urllib3.Timeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._pool = urllib3.PoolManager(maxsize=4)
 
     def estimate_eth(self, amount_usd: Decimal) -> Decimal:
@@ -126,7 +130,7 @@ class ChangeNow:
         """Read the smallest and largest deposit, in ETH, that an exchange to USDT takes now."""
         answer = self._get("/exchange/range", {**_pair("eth", "usdt"), "flow": "standard"})
         smallest = _amount(answer, "minAmount")
-        return Range(Decimal(0) if smallest is None else smallest, _amount(answer, "maxAmount"))
+        return Range(Decimal(0) if smallest is None else smallest, _amount(answer, "maxAmount", RANGE_MAX_ETH))
 
     def create_exchange(self, *, amount_eth: Decimal, payout_address: str, refund_address: str) -> CreatedExchange:
         """Make an exchange of *amount_eth* into USDT at *payout_address*; nothing moves until somebody pays it."""
@@ -162,7 +166,7 @@ class ChangeNow:
             status=_field(answer, "status").lower(),
             received_usdt=_amount(answer, "amountTo"),
             expected_eth=_amount(answer, "expectedAmountFrom"),
-            payin_hash=answer.get("payinHash") or None,
+            payin_hash=_visible(answer.get("payinHash")),
         )
 
     def _estimate(self, from_currency: str, to_currency: str, amount: Decimal) -> Decimal:
@@ -200,14 +204,24 @@ class ChangeNow:
                 retries=retries,
                 preload_content=False,
             )
-            try:
-                text = response.read(ANSWER_BYTES_MAX + 1)
-            finally:
-                response.close()
+            text = self._read(response)
         except HTTPError as error:
             cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
             raise ExchangeUnavailable(f"ChangeNow did not answer {method} {path}: {type(cause).__name__}") from error
         return _document(response.status, text, f"{method} {path}")
+
+    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        """Read a body within the time-out as a whole; one that drips byte by byte would pass every single read."""
+        until_s = time.monotonic() + self._timeout_s
+        text = bytearray()
+        try:
+            while len(text) <= ANSWER_BYTES_MAX and (part := response.read1(READ_BYTES)):
+                if time.monotonic() > until_s:
+                    raise ExchangeUnavailable("ChangeNow's answer does not come to an end")
+                text += part
+        finally:
+            response.close()
+        return bytes(text)
 
 
 def _pair(from_currency: str, to_currency: str) -> dict[str, str]:
@@ -241,7 +255,7 @@ def _no_number(text: str) -> Decimal:
     raise ValueError(f"{text} is not a number")
 
 
-def _amount(answer: dict[str, Any], name: str) -> Decimal | None:
+def _amount(answer: dict[str, Any], name: str, largest: Decimal = AMOUNT_MAX) -> Decimal | None:
     """Read an amount above 0 that may be a number, its text, or (null, blank or zero) not known yet."""
     value = answer.get(name)
     if value is None or (isinstance(value, str) and not value.strip()):
@@ -250,17 +264,22 @@ def _amount(answer: dict[str, Any], name: str) -> Decimal | None:
         amount = value if isinstance(value, Decimal) else parse_amount(str(value).strip())
     except ValueImpossible as error:
         raise ExchangeUnavailable(f"ChangeNow gave no number as {name}") from error
-    if amount < 0:
-        raise ExchangeUnavailable(f"ChangeNow gave a negative {name}")
+    if not 0 <= amount <= largest:
+        raise ExchangeUnavailable(f"ChangeNow gave a {name} that is negative or larger than there can be")
     return amount or None
 
 
 def _field(answer: dict[str, Any], name: str) -> str:
     """Read a text that must be there and that a token and a column can hold."""
-    value = answer.get(name)
-    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{1,255}", value.strip()):
+    text = _visible(answer.get(name))
+    if text is None:
         raise ExchangeUnavailable(f"ChangeNow gave no {name}")
-    return value.strip()
+    return text
+
+
+def _visible(value: Any) -> str | None:
+    text = value.strip() if isinstance(value, str) else ""
+    return text if re.fullmatch(r"[!-~]{1,255}", text) else None
 
 
 def _same_if_given(answer: dict[str, Any], name: str, expected: str) -> None:

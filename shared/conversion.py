@@ -186,15 +186,18 @@ def _send_order(run: Run, batch: Batch) -> None:
     assert batch.cn_api_id
     assert batch.payin_address
     assert batch.amount_eth is not None
+    now = run.now()  # one instant for all: if this process stands still after it, the token is too old to be taken
+    if batch.order_prepared_at is not None and now - batch.order_prepared_at > ORDER_REPEATABLE_FOR:
+        return  # it stood still before: an order may be out whose name is free by now
     with run.session.transaction() as transaction:
-        if not transaction.execute("prepare_order", batch_conversion_id=batch.batch_conversion_id, now=run.now()):
+        if not transaction.execute("prepare_order", batch_conversion_id=batch.batch_conversion_id, now=now):
             return  # it was ended or ordered in the meantime
     token = encrypt_microbatch_to_gchostpay1_token(
         batch_conversion_id=batch.batch_conversion_id,
         cn_api_id=batch.cn_api_id,
         amount_eth=batch.amount_eth,
         payin_address=batch.payin_address,
-        now=run.now(),
+        now=now,
         signing_key=run.settings.signing_keys[0],
     )
     try:

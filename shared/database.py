@@ -58,7 +58,7 @@ class Transaction:
         return int(self._run(name, parameters).row_count)
 
     def _run(self, name: str, parameters: dict[str, Any]) -> Any:
-        text, to_values = statements()[name]
+        text, to_values = _statement(name)
         values = to_values(parameters)
         with translated(name):
             return self._connection.execute_unnamed(text, vals=values)
@@ -202,7 +202,8 @@ def _read_timeout_s(settings: DatabaseSettings) -> int:
 
 def _limit_reads(connection: Connection, timeout_s: float) -> None:
     """Let the driver wait at most so long for the server; it has no setting for a socket that it was given."""
-    connection._usock.settimeout(timeout_s)  # noqa: SLF001
+    with translated("the setting of a time-out"):
+        connection._usock.settimeout(timeout_s)  # noqa: SLF001
 
 
 def _connect_tcp(settings: DatabaseSettings, startup: dict[str, str]) -> Connection:
@@ -254,14 +255,28 @@ def _connector(timeout_s: int) -> Any:
     return Connector(timeout=timeout_s, refresh_strategy="lazy")
 
 
-@cache
-def statements() -> dict[str, tuple[str, Callable[[dict[str, Any]], Any]]]:
+Statement = tuple[str, Callable[[dict[str, Any]], Any]]  # with $1 for a parameter; what puts the values in order
+
+
+def statements() -> dict[str, Statement]:
     """Every statement of ``sql/*.sql`` by name, ready for the driver."""
-    found: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {}
+    return {name: _statement(name) for name in _texts()}
+
+
+@cache
+def _statement(name: str) -> Statement:
+    """Make one statement ready when it is first run: the driver takes a millisecond for each, a first request few."""
+    text, to_values = to_statement(_texts()[name])
+    return text, to_values
+
+
+@cache
+def _texts() -> dict[str, str]:
+    found: dict[str, str] = {}
     for path in sorted((Path(__file__).parent / "sql").glob("*.sql")):
         for block in re.split(r"^-- name: ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             name, _, text = block.partition("\n")
-            found[name.strip()] = to_statement(text.strip().rstrip(";"))
+            found[name.strip()] = text.strip().rstrip(";")
     return found
 
 

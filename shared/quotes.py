@@ -10,7 +10,7 @@ from shared import changenow, logs
 from shared.changenow import ChangeNow, Range
 from shared.database import Session, Transaction
 from shared.errors import ExchangeRefused, MicroBatchError
-from shared.money import dollars, plain, round_down
+from shared.money import AMOUNT_MAX, dollars, plain, round_down
 from shared.policy import Pending, Policy, Reason, is_within
 
 FITTINGS_MAX: Final = 4
@@ -109,13 +109,18 @@ def fit(session: Session, exchange: ChangeNow, selection: Selection, policy: Pol
 
     Raises NoQuote, or ExchangeUnavailable while ChangeNow does not answer; nothing is claimed by then.
     """
-    limits = exchange.get_range()
+    try:
+        limits = exchange.get_range()
+    except ExchangeRefused as refusal:
+        raise _no_quote(refusal) from refusal
     for _ in range(FITTINGS_MAX):
         with session.transaction() as transaction:
             narrowed = narrow(transaction, selection)
         if narrowed is None:
             break
         chosen, sums = narrowed
+        if sums.total_usd > AMOUNT_MAX:
+            raise NoQuote(Reason.ABOVE_BATCH_CAP)  # no batch can hold that; the policy's max_batch_usd splits it
         amount_eth = value_in_eth(exchange, sums)
         if limits.max_eth is None or amount_eth <= limits.max_eth:
             quote = _checked(exchange, limits, amount_eth, sums=sums, policy=policy)

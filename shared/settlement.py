@@ -85,12 +85,13 @@ def distribute(transaction: Transaction, batch: Batch, settlement: Settlement, n
     }
     last = transaction.row("find_last_unit", **split)
     assert last is not None
-    lift = batch.total_usd - last["remainder"] if last["units"] else Decimal(0)
+    nothing_left_over = last["id"] is None  # or payments that are not the total's; the database refuses those
+    lift = Decimal(0) if nothing_left_over else batch.total_usd - last["remainder"]
     return transaction.execute(
         "distribute_usdt",
         **split,
         lift=lift,
-        lift_after=lift - UNIT if last["units"] else lift,
+        lift_after=lift if nothing_left_over else lift - UNIT,
         last_created_at=last["created_at"],
         last_id=last["id"],
         tx_hash=settlement.tx_hash,

@@ -18,7 +18,7 @@ locals {
     micro_batch_refusals = {
       about  = "What was refused, and why.",
       events = ["amount_refused", "callback_refused", "quote_refused"]
-      labels = ["event", "status_code"]
+      labels = ["event", "refusal"]
     }
     micro_batch_deferrals = { about = "Callbacks put off with a 503.", events = ["callback_deferred"], labels = [] }
     micro_batch_outages = {

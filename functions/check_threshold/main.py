@@ -9,7 +9,7 @@ from typing import Any
 import flask
 import functions_framework
 from cloudevents.http import CloudEvent
-from werkzeug.exceptions import InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shared import logs
 from shared.changenow import ChangeNow
@@ -38,6 +38,14 @@ def check_threshold(event: CloudEvent) -> None:
     except Exception as error:
         logs.internal_error(error)
         raise InternalServerError("internal error; see the log") from error
+
+
+@functions_framework.errorhandler(Exception)  # type: ignore[untyped-decorator]
+def refuse_unreadable(error: Exception) -> Any:
+    """Answer 400 to what is not an event: the framework, which reads it, would log a stack trace of its own."""
+    if isinstance(error, HTTPException):
+        return error
+    return flask.jsonify(status="error", message="the request is not a readable event"), 400
 
 
 def _headers() -> logs.Headers:

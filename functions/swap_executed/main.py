@@ -1,5 +1,7 @@
 """swap_executed: GCHostPay1's callback through Cloud Tasks completes a batch."""
 
+import io
+import json
 import os
 from datetime import UTC, datetime
 from functools import cache
@@ -28,14 +30,16 @@ from shared.pubsub import EventPublisher
 from shared.settings import load_callback_settings
 
 BODY_BYTES_MAX: Final = 16 * 1024
+READ_BYTES: Final = 64 * 1024
+READS_MAX: Final = 1024  # 64 MiB; the platform takes 32 MiB at most
 RETRY_AFTER_S: Final = 30
 CALLBACK_PATHS: Final = ("/", "/swap-executed")
-STATUS_CODES: Final[dict[type[Refused], int]] = {
-    TokenUnreadable: 400,
-    TokenRejected: 401,
-    BatchUnknown: 404,
-    BatchConflict: 409,
-    ValueImpossible: 422,
+ANSWERS: Final[dict[type[Refused], tuple[int, str]]] = {
+    TokenUnreadable: (400, "token_unreadable"),
+    TokenRejected: (401, "token_rejected"),
+    BatchUnknown: (404, "batch_unknown"),
+    BatchConflict: (409, "batch_conflict"),
+    ValueImpossible: (422, "value_impossible"),
 }
 
 
@@ -71,9 +75,9 @@ def _callback(desk: callbacks.Desk, request: Request) -> Response:
     try:
         done = callbacks.accept(desk, _token(request))
     except RequestEntityTooLarge:
-        return _refused(413, f"the body is larger than {BODY_BYTES_MAX} bytes")
+        return _refused(413, "body_too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
     except Refused as refusal:
-        return _refused(STATUS_CODES[type(refusal)], str(refusal))
+        return _refused(*ANSWERS[type(refusal)], str(refusal))
     except Unavailable as error:
         if isinstance(error, DatabaseUnavailable):
             logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
@@ -92,14 +96,35 @@ def _callback(desk: callbacks.Desk, request: Request) -> Response:
 
 def _token(request: Request) -> str:
     """Take the token out of the JSON body; raises RequestEntityTooLarge or TokenUnreadable."""
-    request.max_content_length = BODY_BYTES_MAX
     try:
-        body = request.get_json(force=True, silent=True)
-    except RecursionError:  # nested deeper than the parser goes
+        body = json.loads(_body(request))
+    except (ValueError, RecursionError):  # no JSON, or nested deeper than the parser goes
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("token"), str):
         raise TokenUnreadable('the body is not {"token": "..."} in JSON')
     return str(body["token"])
+
+
+def _body(request: Request) -> bytes:
+    """Read the body to its end, keeping no more of it than is allowed.
+
+    The framework reads what is left of it once the answer is made, and turns a body that is too large or does not
+    arrive whole into an error of its own: nothing may be left. A body in chunks does not say its length before.
+    """
+    kept = bytearray()
+    try:
+        for _ in range(READS_MAX):
+            part = request.stream.read(READ_BYTES)
+            if not part:
+                break
+            if len(kept) <= BODY_BYTES_MAX:
+                kept += part
+    except Exception as error:  # gunicorn's errors of a stream have no kind in common
+        request.stream = io.BytesIO()
+        raise TokenUnreadable("the body did not arrive whole") from error
+    if len(kept) > BODY_BYTES_MAX:
+        raise RequestEntityTooLarge
+    return bytes(kept)
 
 
 def _health(desk: callbacks.Desk) -> Response:
@@ -111,8 +136,8 @@ def _health(desk: callbacks.Desk) -> Response:
     return _answer(200, status="healthy", database="available")
 
 
-def _refused(status_code: int, reason: str) -> Response:
-    callbacks.log_refused(status_code, reason)
+def _refused(status_code: int, refusal: str, reason: str) -> Response:
+    callbacks.log_refused(status_code, refusal, reason)
     return _answer(status_code, status="error", message=reason)
 
 

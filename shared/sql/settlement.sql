@@ -1,23 +1,55 @@
 -- name: find_last_unit
 -- How many units the floors leave over, and the payment that gets the last of them: the largest remainders come
--- first, ties go to the older payment. The floors' sum need not be made: they fall short by the sum of the remainders.
-WITH remainders AS MATERIALIZED (
-    SELECT created_at, id, MOD(accumulated_eth * CAST(:units AS numeric), CAST(:total_usd AS numeric)) AS remainder
+-- first, ties go to the older payment. The batch is not sorted: a first pass counts the payments by the leading 12 bits
+-- of their remainders, which tells where the last unit falls; a second one sorts the payments there by their exact
+-- remainders (one in 4096, or as many as have the same remainder).
+-- A quotient is the exact share in 4096ths of a unit, cut: its low 12 bits are those of the remainder, the rest is the
+-- floor. From 2^51 units on (22 million USDT) it might not fit and is kept modulo 2^62, which leaves the floors modulo
+-- 2^50: that is enough for what they leave over, since each payment leaves less than one unit.
+WITH quotients AS NOT MATERIALIZED (
+    SELECT
+        accumulated_eth,
+        created_at,
+        id,
+        CAST(CASE WHEN CAST(:units AS numeric) < 2251799813685248
+            THEN DIV(accumulated_eth * (CAST(:units AS numeric) * 4096), CAST(:total_usd AS numeric))
+            ELSE MOD(
+                DIV(accumulated_eth * (CAST(:units AS numeric) * 4096), CAST(:total_usd AS numeric)),
+                4611686018427387904)
+            END AS bigint) AS quotient
     FROM payout_accumulation
     WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    OFFSET 0  -- so that the quotient is made once a row
+),
+histogram AS MATERIALIZED (
+    SELECT quotient & 4095 AS bucket, COUNT(*) AS payments, SUM(quotient >> 12) AS floors
+    FROM quotients
+    GROUP BY quotient & 4095
 ),
 left_over AS (
-    SELECT CAST(DIV(COALESCE(SUM(remainder), 0), CAST(:total_usd AS numeric)) AS bigint) AS units FROM remainders
+    SELECT CAST(MOD(CAST(:units AS numeric) - COALESCE(SUM(floors), 0), 1125899906842624) AS bigint) AS units
+    FROM histogram
+),
+counted AS (
+    SELECT bucket, payments, CAST(SUM(payments) OVER (ORDER BY bucket DESC) AS bigint) AS so_far FROM histogram
+),
+cut AS (
+    SELECT counted.bucket, left_over.units - (counted.so_far - counted.payments) AS place
+    FROM counted
+    JOIN left_over ON left_over.units > counted.so_far - counted.payments AND left_over.units <= counted.so_far
+),
+candidates AS (
+    SELECT MOD(accumulated_eth * CAST(:units AS numeric), CAST(:total_usd AS numeric)) AS remainder, created_at, id
+    FROM quotients
+    WHERE quotient & 4095 = (SELECT bucket FROM cut)
+),
+placed AS (
+    SELECT remainder, created_at, id, ROW_NUMBER() OVER (ORDER BY remainder DESC, created_at, id) AS place
+    FROM candidates
 )
-SELECT left_over.units, last.remainder, last.created_at, last.id
+SELECT left_over.units, placed.remainder, placed.created_at, placed.id
 FROM left_over
-LEFT JOIN LATERAL (
-    SELECT remainder, created_at, id
-    FROM remainders
-    ORDER BY remainder DESC, created_at, id
-    OFFSET GREATEST(left_over.units - 1, 0)
-    LIMIT 1
-) AS last ON left_over.units > 0;
+LEFT JOIN placed ON placed.place = (SELECT place FROM cut);
 
 -- name: distribute_usdt
 -- One division a payment: lifting the dividend by the total less the last lifted remainder carries exactly those over

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from sandbox.market import ETH_TO_USDT
-from shared.errors import BatchConflict
+from shared.batches import lock_batch
+from shared.errors import BatchConflict, RuleViolated
 from shared.money import distribute_usdt_proportionally, from_units
+from shared.settlement import Settlement, settle
 from tests.rig import Rig
 
 
@@ -81,6 +83,89 @@ def test_a_hundred_thousand_payments_sum_to_the_last_unit(rig: Rig) -> None:
     batch = seeded_batch(rig, rows, amount_usdt)
     rig.call_back(rig.response(batch, str(amount_usdt)))
     assert_split_as_specified(rig, batch, amount_usdt)
+
+
+BUCKETS = 4096  # the first pass counts payments by the leading 12 bits of their remainders
+FORTUNE_UNITS = 2**51  # from here on a quotient is kept modulo 2^62
+
+
+def settle_directly(rig: Rig, batch: dict[str, Any], amount_usdt: Decimal) -> int:
+    """Complete a batch with an amount that no double carries, past the token and ChangeNow."""
+    with rig.callback_desk.database.transaction() as transaction:
+        locked = lock_batch(transaction, batch["batch_conversion_id"])
+        assert locked is not None
+        return settle(transaction, locked, Settlement(amount_usdt, "0xab", "callback"), rig.clock())
+
+
+def weights_of(chance: random.Random, count: int, total_units: int) -> list[int]:
+    """Cut a total into *count* random weights, with small and equal ones among them."""
+    small = [chance.choice([1, 2, 3, BUCKETS, BUCKETS + 1, 7 * BUCKETS]) for _ in range(count // 2)]
+    rest = total_units - sum(small)
+    large = [rest // (count - len(small)) // chance.choice([1, 2, 3]) for _ in range(count - len(small) - 1)]
+    return [*small, *large, rest - sum(large)]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_remainders_at_the_borders_of_buckets(rig: Rig, seed: int) -> None:
+    """Remainders that are a bucket's lowest, or one weight beside it, are put into the right order."""
+    chance = random.Random(seed)
+    width = chance.randint(10**6, 10**11)
+    total_units = BUCKETS * width  # then an amount of a multiple of the width leaves multiples of the width
+    amount_units = width * chance.choice([1, 3, 1365, 4095, 4097, 2 * BUCKETS + 5]) + chance.choice([-1, 0, 1])
+    weights = weights_of(chance, chance.choice([2, 5, 60, 300]), total_units)
+    rows = [(f"2026-11-22 10:00:0{chance.randint(0, 3)}", from_units(weight)) for weight in weights]
+    batch = seeded_batch(rig, rows, from_units(amount_units))
+    assert settle_directly(rig, batch, from_units(amount_units)) == len(rows)
+    assert_split_as_specified(rig, batch, from_units(amount_units))
+
+
+@pytest.mark.parametrize(
+    "amount_units",
+    [
+        FORTUNE_UNITS - 1,
+        FORTUNE_UNITS,
+        FORTUNE_UNITS + 1,
+        2**63 - 1,
+        2**63,
+        2**66 + 4321,
+        99_999_999_999_999_999_999,
+    ],
+)
+@pytest.mark.parametrize("count", [1, 2, 7, 97])
+def test_fortunes(rig: Rig, amount_units: int, count: int) -> None:
+    """Amounts up to the largest that can be stored are split as exactly as small ones."""
+    chance = random.Random(amount_units + count)
+    weights = [chance.randint(1, 10 ** chance.randint(1, 16)) for _ in range(count)]
+    if count == 2:
+        weights = [1, 10**19]  # all but everything to one payment
+    rows = [("2026-11-22 10:00:00", from_units(weight)) for weight in weights]
+    batch = seeded_batch(rig, rows, from_units(amount_units))
+    settle_directly(rig, batch, from_units(amount_units))
+    assert_split_as_specified(rig, batch, from_units(amount_units))
+
+
+@pytest.mark.parametrize("left_over", [0, 1, 1999, 2000, 2998])
+def test_equal_payments_share_the_last_units_by_age(rig: Rig, left_over: int) -> None:
+    """Where every remainder is the same, the oldest payments get the units left over, whatever their order by id."""
+    chance = random.Random(left_over)
+    rows = [(f"2026-11-22 10:{chance.randint(0, 59):02d}:00", Decimal(10)) for _ in range(2999)]
+    amount_usdt = from_units(2999 * 5 + left_over)
+    batch = seeded_batch(rig, rows, amount_usdt)
+    settle_directly(rig, batch, amount_usdt)
+    by_age = sorted(shares_of(rig, batch), key=lambda row: (row["created_at"], row["id"]))
+    shares = [row["accumulated_amount_usdt"] for row in by_age]
+    assert shares == [from_units(6)] * left_over + [from_units(5)] * (2999 - left_over)
+
+
+@pytest.mark.parametrize("missing_usd", [1, 10, 20])
+def test_payments_that_are_not_the_total_are_refused_whatever_is_missing(rig: Rig, missing_usd: int) -> None:
+    """No payment to give a last unit to is no reason to stumble: the database says no."""
+    rows = [("2026-11-22 10:00:00", Decimal(dollars)) for dollars in (1, 10, 20)]
+    batch = seeded_batch(rig, rows, Decimal(31))
+    rig.sql("ALTER TABLE payout_accumulation DISABLE TRIGGER payout_accumulation_claimed_kept")
+    rig.sql("DELETE FROM payout_accumulation WHERE accumulated_eth = %s", Decimal(missing_usd))
+    with pytest.raises(RuleViolated, match="its payments sum to"):
+        settle_directly(rig, batch, Decimal("30.99999999"))
 
 
 def test_the_database_refuses_a_total_that_is_not_its_payments(rig: Rig) -> None:

@@ -72,3 +72,15 @@ def test_every_statement_is_used() -> None:
     """No SQL stands by itself without a caller."""
     source = "".join(path.read_text() for path in (ROOT / "shared").glob("*.py"))
     assert {name for name in statements() if f'"{name}"' not in source} == set()
+
+
+def test_every_failure_mode_names_a_test_that_exists() -> None:
+    """Each row of the failure modes is shown by a test of that name in that file."""
+    document = ROOT / "docs/failure-modes.md"
+    rows = [line for line in document.read_text().splitlines() if line.startswith("| ") and "| shown by |" not in line]
+    assert len(rows) > 40
+    for row in rows:
+        named = re.findall(r"\[(test_\w+)\]\(([^)]+)\)", row)
+        assert named, f"no test in: {row[:80]}"
+        for name, target in named:
+            assert f"def {name}(" in (document.parent / target).read_text(), f"{name} is not in {target}"
