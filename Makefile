@@ -3,12 +3,14 @@
 PYTHON ?= python3
 PAYMENTS ?= sandbox/payments.csv
 PYTEST_ARGS ?= -n 2
+SEEDS ?= 1000
+BENCH_ARGS ?=
 
 REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requirements.txt)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test demo sandbox migrate package clean
+.PHONY: help setup lint format test simulate bench demo sandbox migrate package clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +35,12 @@ format: setup ## Rewrite the Python files as `make lint` wants them.
 
 test: setup ## Run every test (PYTEST_ARGS='tests/unit -x' to choose).
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+simulate: setup ## Drive the real code through SEEDS=1000 seeded histories of a faulty world.
+	.venv/bin/python -m tests.simulation --seeds $(SEEDS)
+
+bench: setup ## Measure everything beside its limit, into docs/performance (BENCH_ARGS='--sizes 10 1000').
+	.venv/bin/python -m tests.bench $(BENCH_ARGS)
 
 demo: setup ## Play payments through the whole flow and print the account (PAYMENTS=file.csv).
 	@.venv/bin/python -m sandbox demo '$(PAYMENTS)'

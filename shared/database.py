@@ -180,6 +180,7 @@ def connect(settings: DatabaseSettings) -> Connection:
         "statement_timeout": f"{settings.statement_timeout_s}s",
         "lock_timeout": f"{settings.lock_timeout_s}s",
         "idle_in_transaction_session_timeout": f"{settings.statement_timeout_s}s",
+        "enable_seqscan": "off",  # what a statement costs must not grow with the history, whatever the statistics say
         "tcp_keepalives_idle": "60",
         "tcp_keepalives_interval": "10",
         "tcp_keepalives_count": "3",

@@ -1,0 +1,1 @@
+"""How fast the project is beside what PostgreSQL and the libraries need for the same work; see docs/performance.md."""

@@ -1,0 +1,180 @@
+"""The life of a batch at one size: the check that waits, the opening, the distribution; each beside its bare limit."""
+
+import uuid
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from sandbox.function_process import FunctionProcess
+from tests.bench.figures import Figure, Report
+from tests.bench.stage import (
+    CHECK_THRESHOLD,
+    SWAP_EXECUTED,
+    TX_HASH,
+    Stage,
+    call_back,
+    peak_mib,
+    seconds,
+    tick,
+)
+from tests.sessions import open_session
+
+CHECKS: Final = 11  # turns; the first is not counted
+ONE_BY_ONE: Final = 1000  # payments, from which larger batches' times are scaled
+ONE_BY_ONE_TURNS: Final = 3
+ONE_BY_ONE_SIZE_MAX: Final = 100_000
+RSS_TARGET_MIB: Final = 64
+
+BARE_SUM: Final = (
+    "SELECT SUM(accumulated_eth) FROM payout_accumulation WHERE conversion_status = 'pending'"
+    " AND accumulated_eth > 0 AND accumulated_eth < 'Infinity' AND created_at IS NOT NULL"
+)
+BARE_CLAIM: Final = (
+    "UPDATE payout_accumulation SET conversion_status = 'swapping', batch_conversion_id = CAST(%s AS uuid),"
+    " updated_at = CAST(%s AS timestamp) WHERE conversion_status = 'pending'"
+    " AND accumulated_eth > 0 AND accumulated_eth < 'Infinity' AND created_at IS NOT NULL"
+)
+BARE_SHARES: Final = (
+    "UPDATE payout_accumulation SET accumulated_amount_usdt = 24.82750000, conversion_status = 'completed',"
+    " conversion_tx_hash = %s, updated_at = CAST(%s AS timestamp)"
+    " WHERE batch_conversion_id = CAST(%s AS uuid) AND conversion_status = 'swapping'"
+)
+NOW: Final = "2026-11-22 10:00:00"
+
+
+def measure(stage: Stage, report: Report, size: int) -> None:
+    """Measure all of it at one size, and leave the table as it was."""
+    stage.payments.add_pending(size)
+    measure_check(stage, report, size)
+    life = Life(stage, size)
+    life.measure(turns=7 if size <= 1000 else 5 if size <= 100_000 else 3)
+    life.tell(report)
+    if ONE_BY_ONE <= size <= ONE_BY_ONE_SIZE_MAX:
+        measure_one_by_one(stage, report, size)
+    stage.payments.remove_pending()
+
+
+def measure_check(stage: Stage, report: Report, size: int) -> None:
+    """Time checks that find too little, in turns with the bare sum."""
+    stage.wait_below()
+    whole, server, bare, wire = [], [], [], []
+    with stage.function(CHECK_THRESHOLD) as function:
+        for _ in range(CHECKS):
+            whole.append(seconds(lambda: tick(function)))
+            wire.append(seconds(lambda: stage.payments.sql(BARE_SUM)))
+    with stage.server_times(), stage.function(CHECK_THRESHOLD) as function:
+        session = open_session(stage.postgres.url())
+        session.cursor().execute("SET application_name = 'micro_batch'; SET enable_seqscan = off")
+        for _ in range(CHECKS):
+            server.append(stage.server_time_s(lambda: tick(function)))
+            bare.append(stage.server_time_s(lambda: session.cursor().execute(BARE_SUM)))
+        session.close()
+    target = 2.0 if size == 100_000 else None
+    report.add(_figure("check", "check below the threshold, the server's work", size, server, "bare SUM", bare, target))
+    report.add(_figure("check", "check below the threshold, whole request", size, whole, "bare SUM", wire))
+
+
+class Life:
+    """Opens and distributes the same payments again and again, by the functions and barely, in turns."""
+
+    def __init__(self, stage: Stage, size: int) -> None:
+        self._stage = stage
+        self._payments = stage.payments
+        self._size = size
+        self._times: dict[str, list[float]] = {}
+        self._peaks: dict[str, float] = {}
+
+    def measure(self, turns: int) -> None:
+        """Take turns; every second one begins with the bare limit. The first is not counted where turns are cheap."""
+        self._stage.set_threshold("0.01")
+        with self._stage.function(CHECK_THRESHOLD) as checks, self._stage.function(SWAP_EXECUTED) as callbacks:
+            for turn in range(turns + (self._size <= 100_000)):
+                ways: list[Callable[[], None]] = [lambda: self._by_functions(checks, callbacks), self._barely]
+                for way in ways if turn % 2 == 0 else reversed(ways):
+                    way()
+                    self._payments.put_back()
+            self._peaks = {"check_threshold": peak_mib(checks), "swap_executed": peak_mib(callbacks)}
+
+    def tell(self, report: Report) -> None:
+        """Add what was measured."""
+        size, skipped = self._size, int(self._size <= 100_000)
+        times = {name: samples[skipped:] for name, samples in self._times.items()}
+        target = 1.3 if size == 1_000_000 else None
+        for name, mine, bare in (
+            ("opening", "open", "bare open"),
+            ("distribution", "distribute", "bare distribute"),
+        ):
+            report.add(
+                _figure(
+                    name, f"{name} of a batch, whole request", size, times[mine], "bare UPDATE", times[bare], target
+                )
+            )
+        for function, peak in self._peaks.items():
+            smallest = [figure.median for figure in report.of("memory", f"peak RSS of {function}")]
+            report.add(Figure("memory", f"peak RSS of {function}", size, "MiB", (round(peak, 1),)))
+            if smallest and size == 1_000_000:
+                grown = (round(peak - smallest[0], 1),)
+                name = f"peak RSS of {function}, more than at the smallest size"
+                report.add(Figure("memory", name, size, "MiB", grown, target=RSS_TARGET_MIB))
+
+    def _by_functions(self, checks: FunctionProcess, callbacks: FunctionProcess) -> None:
+        self._keep("open", lambda: tick(checks))
+        batch = self._payments.newest_batch()
+        if batch["payments_count"] != self._size or batch["task_enqueued_at"] is None:
+            raise RuntimeError(f"the check has not opened a batch of {self._size} payments")
+        self._payments.settle_down()
+        token = self._stage.finish_exchange(batch)
+        self._keep("distribute", lambda: call_back(callbacks, token))
+        if self._payments.batch(batch["batch_conversion_id"])["conversion_status"] != "completed":
+            raise RuntimeError("the callback has not completed the batch")
+
+    def _barely(self) -> None:
+        batch = str(uuid.uuid4())
+        self._payments.sql(
+            "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation)"
+            " VALUES (CAST(%s AS uuid), 1, 20)",
+            batch,
+        )
+        self._keep("bare open", lambda: self._payments.sql(BARE_CLAIM, batch, NOW))
+        self._payments.settle_down()
+        self._keep("bare distribute", lambda: self._payments.sql(BARE_SHARES, TX_HASH, NOW, batch))
+
+    def _keep(self, name: str, work: Callable[[], Any]) -> None:
+        self._times.setdefault(name, []).append(seconds(work))
+
+
+def measure_one_by_one(stage: Stage, report: Report, size: int) -> None:
+    """Time the first sketch's way on some of a batch's payments, and compare the batch's distribution with it."""
+    samples = []
+    for _ in range(ONE_BY_ONE_TURNS):
+        batch = stage.open_batch()["batch_conversion_id"]
+        rows = stage.payments.sql(
+            "SELECT id FROM payout_accumulation WHERE batch_conversion_id = %s ORDER BY random() LIMIT %s",
+            batch,
+            ONE_BY_ONE,
+        )
+        ids = [row["id"] for row in rows]
+        samples.append(seconds(partial(_write_one_by_one, stage, ids)) * size / ONE_BY_ONE)
+        stage.payments.put_back()
+    name = "one UPDATE and commit a payment" + (f" (scaled from {ONE_BY_ONE:,})" if size > ONE_BY_ONE else "")
+    report.add(Figure("one by one", "one UPDATE and commit a payment", size, "s", tuple(samples)))
+    (mine,) = [figure.samples for figure in report.of("distribution") if figure.size == size]
+    target = 1 / 50 if size == 100_000 else None
+    report.add(Figure("one by one", "distribution, against one by one", size, "s", mine, name, tuple(samples), target))
+
+
+def _write_one_by_one(stage: Stage, ids: list[int]) -> None:
+    for payment in ids:
+        stage.payments.sql(
+            "UPDATE payout_accumulation SET accumulated_amount_usdt = 24.8275, conversion_status = 'completed',"
+            " conversion_tx_hash = %s, updated_at = CAST(%s AS timestamp) WHERE id = %s",
+            TX_HASH,
+            NOW,
+            payment,
+        )
+
+
+def _figure(group: str, name: str, size: int, samples: list[float], *limit: Any) -> Figure:
+    limit_name, limits, target = (*limit, None)[:3]
+    first = 1 if len(samples) == CHECKS else 0
+    return Figure(group, name, size, "s", tuple(samples[first:]), limit_name, tuple(limits[first:]), target)

@@ -1,0 +1,136 @@
+"""The table that is measured on: a long history, and payments that are put back to where they were between turns."""
+
+import random
+import uuid
+from decimal import Decimal
+from typing import Any, Final
+
+from tests.rig import run
+from tests.sessions import open_session
+
+HISTORY_BATCHES: Final = 500
+INSERTED_AT_ONCE: Final = 500_000
+PRICE_USD: Final = Decimal(3000)
+
+# Amounts of up to 50 dollars with eight random decimals: what is left over of a distribution is spread over all of
+# its payments, which is the costly case. Every second payment knows its ETH.
+_INSERT: Final = """
+INSERT INTO payout_accumulation (
+    client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp, accumulated_eth,
+    accumulated_amount_usdt, conversion_status, conversion_tx_hash, client_wallet_address, client_payout_currency,
+    client_payout_network, nowpayments_payment_id, nowpayments_pay_address, nowpayments_outcome_amount,
+    created_at, updated_at, batch_conversion_id)
+SELECT
+    'client-' || n %% 997, n, dollars, 'eth', paid_at, dollars,
+    CASE WHEN batch IS NOT NULL THEN dollars END,
+    CASE WHEN batch IS NULL THEN 'pending' ELSE 'completed' END,
+    CASE WHEN batch IS NOT NULL THEN '0x' || repeat('ab', 32) END,
+    '0x' || md5(CAST(n AS text)) || '00000000', 'usdt', 'eth', CAST(5000000000 + n AS text),
+    '0x' || md5(CAST(-n AS text)) || '00000000',
+    CASE WHEN n %% 2 = 0 THEN ROUND(dollars / {price}, 18) END,
+    paid_at, paid_at, batch
+FROM (
+    SELECT
+        n,
+        ROUND(CAST(0.01 + random() * 49.99 AS numeric), 8) AS dollars,
+        CAST(%s AS timestamp) + n * INTERVAL '1 second' AS paid_at,
+        (CAST(%s AS uuid[]))[1 + n * %s / CAST(%s AS bigint)] AS batch
+    FROM generate_series(CAST(%s AS bigint), CAST(%s AS bigint)) AS n
+) AS payment
+""".replace("{price}", str(PRICE_USD))
+
+_BATCH: Final = (
+    "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, conversion_status,"
+    " opened_because, payments_count, amount_eth, quoted_usdt, quoted_at, cn_api_id, payin_address, order_prepared_at,"
+    " task_enqueued_at, actual_usdt_received, settled_by, completed_at)"
+    " VALUES (CAST(%s AS uuid), CAST(%s AS numeric), 20, CAST(%s AS varchar), 'threshold_reached', %s, 1, 1,"
+    " NOW() AT TIME ZONE 'UTC', %s, %s, NOW() AT TIME ZONE 'UTC', NOW() AT TIME ZONE 'UTC', %s, 'callback', NULL)"
+)
+
+
+class Payments:
+    """A session with the database in which rules and triggers may be set aside to furnish it, never to measure."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = open_session(url)
+        self.sql("SET application_name = 'bench'")
+        self.sql("SET enable_seqscan = off")  # the functions' sessions have it: the limits get it too
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
+
+    def sql(self, text: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Run a statement."""
+        return run(self._connection, text, *parameters)
+
+    def value(self, text: str, *parameters: Any) -> Any:
+        """Run a statement that gives one value."""
+        return next(iter(self.sql(text, *parameters)[0].values()))
+
+    def add_history(self, payments: int) -> None:
+        """Fill the table with payments of batches long completed."""
+        batches = [str(uuid.UUID(int=random.getrandbits(128), version=4)) for _ in range(HISTORY_BATCHES)]
+        self.sql("SET session_replication_role = replica")
+        for batch in batches:
+            self.sql(_BATCH, batch, 1, "completed", payments // HISTORY_BATCHES, f"h{batch[:13]}", "0xpayin", 1)
+        for first in range(0, payments, INSERTED_AT_ONCE):
+            last = min(first + INSERTED_AT_ONCE, payments) - 1
+            self.sql(_INSERT, "2024-01-01", batches, HISTORY_BATCHES, payments, first, last)
+        self.sql("RESET session_replication_role")
+        self.settle_down()
+
+    def add_pending(self, payments: int) -> None:
+        """Add payments that wait to be claimed, and let the server catch up."""
+        self.insert_pending(payments)
+        self.settle_down()
+
+    def insert_pending(self, payments: int) -> None:
+        """Add payments that wait to be claimed."""
+        self.sql(_INSERT, "2026-01-01", [], 1, payments, 0, payments - 1)
+
+    def remove_pending(self) -> None:
+        """Take the payments that wait out of the table."""
+        self.sql("DELETE FROM claimable_payments")
+        self.settle_down()
+
+    def open_batch(self, cn_api_id: str, payin_address: str) -> dict[str, Any]:
+        """Put all pending payments into a batch that waits for its callback, as a claim would."""
+        batch = str(uuid.uuid4())
+        total_usd = self.value("SELECT SUM(amount_usd) FROM claimable_payments")
+        self.sql(_BATCH, batch, total_usd, "swapping", 0, cn_api_id, payin_address, None)
+        self.sql(
+            "UPDATE claimable_payments SET conversion_status = 'swapping', batch_conversion_id = CAST(%s AS uuid)",
+            batch,
+        )
+        return self.batch(batch)
+
+    def batch(self, batch: str) -> dict[str, Any]:
+        """Read a batch."""
+        return self.sql("SELECT * FROM batch_conversions WHERE batch_conversion_id = CAST(%s AS uuid)", batch)[0]
+
+    def newest_batch(self) -> dict[str, Any]:
+        """Read the batch that was opened last."""
+        return self.sql("SELECT * FROM batch_conversions ORDER BY id DESC LIMIT 1")[0]
+
+    def put_back(self) -> None:
+        """Let the payments of every batch of this run wait again, and end the batches."""
+        self.sql("SET session_replication_role = replica")
+        self.sql(
+            "UPDATE payout_accumulation SET conversion_status = 'pending', batch_conversion_id = NULL,"
+            " accumulated_amount_usdt = NULL, conversion_tx_hash = NULL WHERE batch_conversion_id = ANY ("
+            "ARRAY(SELECT batch_conversion_id FROM batch_conversions WHERE id > %s AND conversion_status <> 'failed'))",
+            HISTORY_BATCHES,
+        )
+        self.sql(
+            "UPDATE batch_conversions SET conversion_status = 'failed', actual_usdt_received = NULL WHERE id > %s",
+            HISTORY_BATCHES,
+        )
+        self.sql("RESET session_replication_role")
+        self.settle_down()
+
+    def settle_down(self) -> None:
+        """Do now what the server would do at some time: clear dead rows, write out what has changed."""
+        self.sql("VACUUM (ANALYZE) payout_accumulation")
+        self.sql("VACUUM (ANALYZE) batch_conversions")
+        self.sql("CHECKPOINT")
