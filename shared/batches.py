@@ -23,6 +23,7 @@ class Batch:
     quoted_at: datetime | None
     cn_api_id: str | None
     payin_address: str | None
+    exchange_made_at: datetime | None
     order_prepared_at: datetime | None
     task_enqueued_at: datetime | None
     received_usdt: Decimal | None

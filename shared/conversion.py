@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 from shared import changenow, events, logs, quotes
@@ -21,8 +22,13 @@ from shared.settings import CheckSettings
 from shared.tokens import encrypt_microbatch_to_gchostpay1_token
 
 # A task's name is blocked "up to 24 hours" after its end: surely for minutes. An order whose fate is unknown may be
-# sent again under the same name for this long; later it might be a second one.
-ORDER_REPEATABLE_FOR: Final = timedelta(minutes=30)
+# sent again under the same name for this long; later it might be a second one. A second one could be accepted while its
+# token is young (300 s): a name that stays blocked for 25 minutes is enough.
+ORDER_REPEATABLE_FOR: Final = timedelta(minutes=20)
+
+# ChangeNow does not say when an exchange that nobody pays expires. One that waited for so long without an order is
+# given up, so that no order can reach GCHostPay1 shortly before the end.
+EXCHANGE_ORDERABLE_FOR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -105,15 +111,7 @@ def _with_fresh_quote(run: Run, batch: Batch) -> Batch:
         quote = quotes.get_quote(run.exchange, sums, run.policy)
     except quotes.NoQuote as no_quote:
         return release(run, batch, no_quote.reason)
-    with run.session.transaction() as transaction:
-        transaction.execute(
-            "store_quote",
-            batch_conversion_id=batch.batch_conversion_id,
-            amount_eth=quote.amount_eth,
-            quoted_usdt=quote.estimated_usdt,
-            now=run.now(),
-        )
-    return read_batch(run, batch.batch_conversion_id)
+    return _store_quote(run, batch, quote)
 
 
 def _with_exchange(run: Run, batch: Batch) -> Batch:
@@ -146,8 +144,8 @@ def _with_exchange(run: Run, batch: Batch) -> Batch:
 def _still_unpaid(run: Run, batch: Batch) -> Batch:
     """Ask ChangeNow about an exchange left behind, before anybody is told to pay it.
 
-    A deposit means that the order did go out; an exchange that ended releases the batch; so does a price that moved
-    too far while surely nothing was ordered.
+    A deposit means that the order did go out; an exchange that ended releases the batch; so does one that is old, or a
+    price that moved too far, while surely nothing was ordered.
     """
     assert batch.cn_api_id is not None
     ordered_perhaps = batch.order_prepared_at is not None
@@ -162,22 +160,30 @@ def _still_unpaid(run: Run, batch: Batch) -> Batch:
     if state.status not in changenow.UNPAID:
         record_order(run, batch)
         return read_batch(run, batch.batch_conversion_id)
-    amount_eth = batch.amount_eth or state.expected_eth
-    if amount_eth is None:
-        return release(run, batch, "amount_unknown")
-    if not ordered_perhaps:
-        estimated_usdt = run.exchange.estimate_usdt(amount_eth)
-        if not is_within(estimated_usdt, batch.total_usd, run.policy.quote_deviation_pct):
-            quotes.log_refused(estimated_usdt, batch.total_usd, run.policy)
-            return release(run, batch, "quote_refused")
-        with run.session.transaction() as transaction:
-            transaction.execute(
-                "store_quote",
-                batch_conversion_id=batch.batch_conversion_id,
-                amount_eth=amount_eth,
-                quoted_usdt=estimated_usdt,
-                now=run.now(),
-            )
+    return batch if ordered_perhaps else _still_worth_it(run, batch, batch.amount_eth or state.expected_eth)
+
+
+def _still_worth_it(run: Run, batch: Batch, amount_eth: Decimal | None) -> Batch:
+    """Release a batch whose exchange, surely not ordered, is old, or no longer worth what the payments are."""
+    made_at = batch.exchange_made_at or batch.created_at
+    if amount_eth is None or run.now() - made_at > EXCHANGE_ORDERABLE_FOR:
+        return release(run, batch, "exchange_too_old")
+    try:
+        quote = quotes.guarded(run.exchange, amount_eth, batch.total_usd, run.policy)
+    except quotes.NoQuote as no_quote:
+        return release(run, batch, no_quote.reason)
+    return _store_quote(run, batch, quote)
+
+
+def _store_quote(run: Run, batch: Batch, quote: quotes.Quote) -> Batch:
+    with run.session.transaction() as transaction:
+        transaction.execute(
+            "store_quote",
+            batch_conversion_id=batch.batch_conversion_id,
+            amount_eth=quote.amount_eth,
+            quoted_usdt=quote.estimated_usdt,
+            now=run.now(),
+        )
     return read_batch(run, batch.batch_conversion_id)
 
 

@@ -154,20 +154,25 @@ def _estimated_eth(exchange: ChangeNow, amount_usd: Decimal) -> Decimal:
             parts *= 2
 
 
-def _checked(exchange: ChangeNow, limits: Range, amount_eth: Decimal, *, sums: Sums, policy: Policy) -> Quote:
-    """Accept an amount of ETH within the range if the USDT estimated for it is worth the payments' dollars."""
-    if amount_eth <= 0 or amount_eth < limits.min_eth:
-        raise NoQuote(Reason.BELOW_EXCHANGE_MINIMUM)
-    if limits.max_eth is not None and amount_eth > limits.max_eth:
-        raise NoQuote(Reason.ABOVE_EXCHANGE_MAXIMUM)
+def guarded(exchange: ChangeNow, amount_eth: Decimal, total_usd: Decimal, policy: Policy) -> Quote:
+    """Accept an amount of ETH if the USDT estimated for it is worth the payments' dollars, both ways."""
     try:
         estimated_usdt = round_down(exchange.estimate_usdt(amount_eth))
     except ExchangeRefused as refusal:
         raise _no_quote(refusal) from refusal
-    if not is_within(estimated_usdt, sums.total_usd, policy.quote_deviation_pct):
-        log_refused(estimated_usdt, sums.total_usd, policy)
+    if not is_within(estimated_usdt, total_usd, policy.quote_deviation_pct):
+        log_refused(estimated_usdt, total_usd, policy)
         raise NoQuote(Reason.QUOTE_REFUSED)
     return Quote(amount_eth, estimated_usdt)
+
+
+def _checked(exchange: ChangeNow, limits: Range, amount_eth: Decimal, *, sums: Sums, policy: Policy) -> Quote:
+    """Accept an amount of ETH within the exchange's range, if it passes the guard."""
+    if amount_eth <= 0 or amount_eth < limits.min_eth:
+        raise NoQuote(Reason.BELOW_EXCHANGE_MINIMUM)
+    if limits.max_eth is not None and amount_eth > limits.max_eth:
+        raise NoQuote(Reason.ABOVE_EXCHANGE_MAXIMUM)
+    return guarded(exchange, amount_eth, sums.total_usd, policy)
 
 
 def _capped(selection: Selection, sums: Sums, amount_eth: Decimal, eth_max: Decimal) -> Selection:

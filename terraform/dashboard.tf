@@ -56,9 +56,9 @@ locals {
       title = "Failures and refusals an hour", unit = "lines"
       lines = {
         "{{event}} {{refusal}}" = "sum by (event, refusal) (increase(${local.promql.micro_batch_refusals}{${local.on_run}}[1h]))"
-        "{{event}}"                 = "sum by (event) (increase(${local.promql.micro_batch_outages}{${local.on_run}}[1h]))"
-        deferred                    = format(local.count.micro_batch_deferrals, "1h")
-        stuck                       = format(local.count.micro_batch_stuck, "1h")
+        "{{event}}"             = "sum by (event) (increase(${local.promql.micro_batch_outages}{${local.on_run}}[1h]))"
+        deferred                = format(local.count.micro_batch_deferrals, "1h")
+        stuck                   = format(local.count.micro_batch_stuck, "1h")
       }
     },
     {

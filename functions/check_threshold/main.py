@@ -40,12 +40,15 @@ def check_threshold(event: CloudEvent) -> None:
         raise InternalServerError("internal error; see the log") from error
 
 
-@functions_framework.errorhandler(Exception)  # type: ignore[untyped-decorator]
 def refuse_unreadable(error: Exception) -> Any:
     """Answer 400 to what is not an event: the framework, which reads it, would log a stack trace of its own."""
     if isinstance(error, HTTPException):
         return error
     return flask.jsonify(status="error", message="the request is not a readable event"), 400
+
+
+if flask.has_app_context():  # as the framework loads this module
+    flask.current_app.register_error_handler(Exception, refuse_unreadable)
 
 
 def _headers() -> logs.Headers:

@@ -20,6 +20,7 @@ SELECT
     quoted_at AT TIME ZONE 'UTC' AS quoted_at,
     cn_api_id,
     payin_address,
+    processing_started_at AT TIME ZONE 'UTC' AS exchange_made_at,
     order_prepared_at AT TIME ZONE 'UTC' AS order_prepared_at,
     task_enqueued_at AT TIME ZONE 'UTC' AS task_enqueued_at,
     actual_usdt_received AS received_usdt,

@@ -162,11 +162,34 @@ def test_a_price_that_moved_is_not_ordered(paid: Rig) -> None:
     paid.peers.tasks.faults.add(method="CreateTask", action=faults.refuse(StatusCode.NOT_FOUND))
     paid.check()
     paid.peers.exchange.market.eth_price_usd = Decimal(1500)
-    paid.clock.forward(hours=1)
+    paid.clock.forward(minutes=45)
     paid.check()
     assert paid.batches()[0]["failure_reason"] == "quote_refused"
     (order,) = paid.orders()
     assert order.from_amount > Decimal("0.016")
+
+
+def test_an_old_exchange_is_not_ordered(paid: Rig) -> None:
+    """An exchange may expire at any time: after an hour without an order the payments get a new one."""
+    paid.peers.tasks.faults.add(method="CreateTask", action=faults.refuse(StatusCode.PERMISSION_DENIED), times=5)
+    for _ in range(5):
+        paid.check()
+        paid.clock.forward(minutes=14)
+    paid.check()
+    first, second = paid.batches()
+    assert (first["conversion_status"], first["failure_reason"]) == ("failed", "exchange_too_old")
+    assert [order.cn_api_id for order in paid.orders()] == [second["cn_api_id"]]
+
+
+def test_an_exchange_that_changenow_no_longer_quotes_is_not_ordered(paid: Rig) -> None:
+    """The minimum rose above the amount before the order went out: the payments wait for more."""
+    paid.peers.tasks.faults.add(method="CreateTask", action=faults.refuse(StatusCode.NOT_FOUND))
+    paid.check()
+    paid.peers.exchange.market.min_eth = Decimal(1)
+    paid.clock.forward(minutes=15)
+    assert paid.check().reason == Reason.BELOW_EXCHANGE_MINIMUM
+    assert paid.batches()[0]["conversion_status"] == "failed"
+    assert {row["conversion_status"] for row in paid.payments()} == {"pending"}
 
 
 @pytest.mark.parametrize(("price", "quoted_at"), [("2000", "1000"), ("1000", "2000")])

@@ -1,0 +1,104 @@
+"""A process of either function: wired as its main.py wires it, with a clock of its own, and connections to cut."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from shared import callbacks, changenow, checks
+from shared.cloud_tasks import OrderQueue
+from shared.database import Database, open_database
+from shared.pubsub import EventPublisher
+from shared.secret_manager import SecretManager
+from shared.settings import CallbackSettings, CheckSettings
+
+
+class Process:
+    """One instance; it knows nothing of the world but its settings and its clock."""
+
+    def __init__(
+        self,
+        settings: tuple[CheckSettings, CallbackSettings],
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        *,
+        skew: timedelta,
+        with_events: bool,
+    ) -> None:
+        self.is_dead = False
+        self.skew = skew
+        self.backends: list[tuple[int, Any]] = []
+        self._check_settings, self._callback_settings = settings
+        self._clock = clock
+        self._sleep = sleep
+        self._with_events = with_events
+
+    def now(self) -> datetime:
+        """The time as this instance's clock has it."""
+        return self._clock() + self.skew
+
+    def opened(self, connection: Any) -> None:
+        """Remember a connection, to cut it."""
+        self.backends.append((int.from_bytes(connection._backend_key_data[:4], "big"), connection))
+
+    @cached_property
+    def check_desk(self) -> checks.Desk:
+        """Wire check_threshold."""
+        settings = self._check_settings
+        return checks.Desk(
+            settings=settings,
+            database=self._database,
+            exchange=self._exchange,
+            orders=OrderQueue(
+                queue=settings.tasks_queue,
+                url=settings.gchostpay1_url,
+                invoker=settings.gchostpay1_invoker,
+                emulator=settings.tasks_emulator,
+                sleep=self._sleep,
+            ),
+            secrets=SecretManager(settings.project, settings.secrets_emulator),
+            publisher=self._publisher,
+            now=self.now,
+        )
+
+    @cached_property
+    def callback_desk(self) -> callbacks.Desk:
+        """Wire swap_executed."""
+        return callbacks.Desk(
+            settings=self._callback_settings,
+            database=self._database,
+            exchange=self._exchange,
+            publisher=self._publisher,
+            now=self.now,
+        )
+
+    def close(self) -> None:
+        """Close what is open, whoever still had a use for it."""
+        made = self.__dict__
+        if "_database" in made:
+            self._database.close()
+        if "_exchange" in made:
+            self._exchange._pool.clear()
+        if "check_desk" in made:
+            for client in (self.check_desk.orders._made, self.check_desk.secrets._made):
+                if client is not None:
+                    client.transport.close()  # type: ignore[no-untyped-call]
+        for _, connection in self.backends:
+            for stream in (connection._sock, connection._usock):
+                with suppress(OSError, AttributeError):  # closed already, or cut
+                    stream.close()
+
+    @cached_property
+    def _database(self) -> Database:
+        return open_database(self._check_settings.database)
+
+    @cached_property
+    def _exchange(self) -> changenow.ChangeNow:
+        settings = self._check_settings
+        return changenow.ChangeNow(settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s)
+
+    @cached_property
+    def _publisher(self) -> EventPublisher | None:
+        topic = self._check_settings.events_topic
+        return EventPublisher(topic) if topic and self._with_events else None

@@ -1,0 +1,188 @@
+"""What a history is made of: its climate, its actions, the faults that meet them. Plain data, so that it shrinks."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Die:
+    """The process ends here, with nothing said to anybody."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """The peer of this call fails in one of its own ways, *flavour*, for so many calls."""
+
+    flavour: int
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Pause:
+    """The process stands still for so long while other things happen; after three minutes its sessions are gone."""
+
+    seconds: int
+    meanwhile: tuple["Action", ...] = ()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A boundary by its name, *before* or *after* the call."""
+
+    name: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that happens at one moment of an action: the how-manieth of a kind or a call, or the one of a name."""
+
+    at: int | Moment
+    what: Die | Trouble | Pause
+    kind: str = "database"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A payment as another service inserts it; dollars and ether are texts, or None for NULL."""
+
+    usd: str | None
+    eth: str | None = None
+    age_s: int = 0
+
+
+@dataclass(frozen=True)
+class Pay:
+    """Payments come in."""
+
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A tick reaches an instance of check_threshold."""
+
+    instance: int = 0
+    forced: bool = False
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Time passes, and what is due happens: orders are delivered and paid, exchanges move, callbacks come."""
+
+    seconds: int
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A callback that came before comes again, now."""
+
+    which: int
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Forge:
+    """A callback that is not true, of one of several kinds."""
+
+    kind: int
+
+
+@dataclass(frozen=True)
+class Health:
+    """Somebody asks for the function's health."""
+
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class SetThreshold:
+    """An operator adds a version to the threshold's secret, valid or not."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class SetPolicy:
+    """An operator adds a version to the policy's secret, valid or not."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class MoveMarket:
+    """The price and the exchange's range change."""
+
+    price: Decimal
+    min_eth: Decimal = Decimal("0.0005")
+    max_eth: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Skew:
+    """An instance's clock goes wrong by so much (or right again)."""
+
+    instance: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Restart:
+    """The database server restarts, in good order or not."""
+
+    hard: bool
+
+
+@dataclass(frozen=True)
+class Replace:
+    """The platform ends an idle instance; the next request starts another."""
+
+    instance: int
+
+
+@dataclass(frozen=True)
+class Accept:
+    """An operator accepts the unusual amounts that wait for it."""
+
+
+Action: TypeAlias = (
+    Pay
+    | Check
+    | Wait
+    | Repeat
+    | Forge
+    | Health
+    | SetThreshold
+    | SetPolicy
+    | MoveMarket
+    | Skew
+    | Restart
+    | Replace
+    | Accept
+)
+
+
+@dataclass(frozen=True)
+class Climate:
+    """What the world of a history is like: whether fates are odd at all, and how its peers are set."""
+
+    price: Decimal = Decimal(3000)
+    with_events: bool = True
+    odd_fates: bool = True  # exchanges fail, wallets fall silent, tasks are slow
+    names_blocked_s: tuple[int, ...] = (26 * 60, 45 * 60, 3600, 4 * 3600, 24 * 3600)
+    expires_after_s: tuple[int, int] = (3 * 3600, 4 * 3600)
+    wallet_delays_s: tuple[int, ...] = (1,)
+    course: str | None = None  # how every exchange goes, instead of its fate
+    manner: str | None = None  # how every callback comes, instead of its fate
+
+
+@dataclass(frozen=True)
+class History:
+    """A seed's story from the first payment to the last action; the world heals after it."""
+
+    seed: int | str
+    climate: Climate
+    actions: tuple[Action, ...]
