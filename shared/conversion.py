@@ -17,7 +17,7 @@ from shared.changenow import ChangeNow
 from shared.cloud_tasks import OrderQueue
 from shared.database import Session
 from shared.errors import ExchangeRefused, OrderRefused
-from shared.policy import Policy, is_within
+from shared.policy import Policy
 from shared.settings import CheckSettings
 from shared.tokens import encrypt_microbatch_to_gchostpay1_token
 
@@ -125,11 +125,11 @@ def _with_exchange(run: Run, batch: Batch) -> Batch:
         )
     except ExchangeRefused as refusal:
         return release(run, batch, f"{refusal.code}: no exchange could be made")
-    if created.estimated_usdt is not None and not is_within(
-        created.estimated_usdt, batch.total_usd, run.policy.quote_deviation_pct
-    ):
-        quotes.log_refused(created.estimated_usdt, batch.total_usd, run.policy)
-        return release(run, batch, "quote_refused")
+    if created.estimated_usdt is not None:
+        try:
+            quotes.accepted(quotes.Quote(batch.amount_eth, created.estimated_usdt), batch.total_usd, run.policy)
+        except quotes.NoQuote as no_quote:
+            return release(run, batch, no_quote.reason)
     with run.session.transaction() as transaction:
         transaction.execute(
             "store_exchange",

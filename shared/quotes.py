@@ -109,10 +109,7 @@ def fit(session: Session, exchange: ChangeNow, selection: Selection, policy: Pol
 
     Raises NoQuote, or ExchangeUnavailable while ChangeNow does not answer; nothing is claimed by then.
     """
-    try:
-        limits = exchange.get_range()
-    except ExchangeRefused as refusal:
-        raise _no_quote(refusal) from refusal
+    limits = _limits(exchange)
     for _ in range(FITTINGS_MAX):
         with session.transaction() as transaction:
             narrowed = narrow(transaction, selection)
@@ -132,7 +129,7 @@ def fit(session: Session, exchange: ChangeNow, selection: Selection, policy: Pol
 
 def get_quote(exchange: ChangeNow, sums: Sums, policy: Policy) -> Quote:
     """Quote payments as they stand; raises NoQuote outside the exchange's range or where the guard refuses."""
-    limits = exchange.get_range()
+    limits = _limits(exchange)
     return _checked(exchange, limits, value_in_eth(exchange, sums), sums=sums, policy=policy)
 
 
@@ -155,15 +152,33 @@ def _estimated_eth(exchange: ChangeNow, amount_usd: Decimal) -> Decimal:
 
 
 def guarded(exchange: ChangeNow, amount_eth: Decimal, total_usd: Decimal, policy: Policy) -> Quote:
-    """Accept an amount of ETH if the USDT estimated for it is worth the payments' dollars, both ways."""
+    """Estimate an amount of ETH in USDT; raises NoQuote where the guard refuses it."""
     try:
         estimated_usdt = round_down(exchange.estimate_usdt(amount_eth))
     except ExchangeRefused as refusal:
         raise _no_quote(refusal) from refusal
-    if not is_within(estimated_usdt, total_usd, policy.quote_deviation_pct):
-        log_refused(estimated_usdt, total_usd, policy)
-        raise NoQuote(Reason.QUOTE_REFUSED)
-    return Quote(amount_eth, estimated_usdt)
+    return accepted(Quote(amount_eth, estimated_usdt), total_usd, policy)
+
+
+def accepted(quote: Quote, total_usd: Decimal, policy: Policy) -> Quote:
+    """The guard: a quote must be worth the payments' dollars, both ways; raises NoQuote, and says so in the log."""
+    if is_within(quote.estimated_usdt, total_usd, policy.quote_deviation_pct):
+        return quote
+    logs.error(
+        logs.Event.QUOTE_REFUSED,
+        f"Quote refused: {plain(quote.estimated_usdt)} USDT for {dollars(total_usd)} is beyond "
+        f"{plain(policy.quote_deviation_pct)} % - nothing ordered",
+        quoted_usdt=quote.estimated_usdt,
+        total_usd=total_usd,
+    )
+    raise NoQuote(Reason.QUOTE_REFUSED)
+
+
+def _limits(exchange: ChangeNow) -> Range:
+    try:
+        return exchange.get_range()
+    except ExchangeRefused as refusal:
+        raise _no_quote(refusal) from refusal
 
 
 def _checked(exchange: ChangeNow, limits: Range, amount_eth: Decimal, *, sums: Sums, policy: Policy) -> Quote:
@@ -183,17 +198,6 @@ def _capped(selection: Selection, sums: Sums, amount_eth: Decimal, eth_max: Deci
         selection,
         eth_max=eth_max.quantize(Decimal("1e-8"), rounding=ROUND_DOWN),
         eth_per_usd=eth_per_usd,
-    )
-
-
-def log_refused(estimated_usdt: Decimal, total_usd: Decimal, policy: Policy) -> None:
-    """Tell that a swap was not worth its payments."""
-    logs.error(
-        logs.Event.QUOTE_REFUSED,
-        f"Quote refused: {plain(estimated_usdt)} USDT for {dollars(total_usd)} is beyond "
-        f"{plain(policy.quote_deviation_pct)} % - nothing ordered",
-        quoted_usdt=estimated_usdt,
-        total_usd=total_usd,
     )
 
 

@@ -192,6 +192,21 @@ def test_an_exchange_that_changenow_no_longer_quotes_is_not_ordered(paid: Rig) -
     assert {row["conversion_status"] for row in paid.payments()} == {"pending"}
 
 
+def test_a_range_that_changenow_refuses_ends_a_batch_without_exchange(paid: Rig) -> None:
+    """A batch to be quoted anew is released, as one that would be new is not opened: the payments wait."""
+    paid.peers.exchange.faults.add(method=CREATE, action=faults.status(503), times=3)
+    paid.check()
+    paid.clock.forward(hours=1)
+    paid.peers.exchange.faults.clear()
+    refusal = b'{"error": "pair_is_inactive", "message": "the pair is inactive"}'
+    paid.peers.exchange.faults.add(method="GET /exchange/range", action=faults.status(400, body=refusal), times=2)
+    assert paid.check().reason == Reason.EXCHANGE_REFUSED
+    (batch,) = paid.batches()
+    assert (batch["conversion_status"], batch["failure_reason"]) == ("failed", "exchange_refused")
+    assert {row["conversion_status"] for row in paid.payments()} == {"pending"}
+    assert paid.check().reason == Reason.THRESHOLD_REACHED
+
+
 @pytest.mark.parametrize(("price", "quoted_at"), [("2000", "1000"), ("1000", "2000")])
 def test_a_quote_beyond_the_tolerance_is_never_claimed(paid: Rig, price: str, quoted_at: str) -> None:
     """Too little and too much are both refused: dollars taken as another price's ETH."""
