@@ -43,6 +43,7 @@ class OrderQueue:
         made, and OrderUnknown when any attempt's answer was lost.
         """
         from google.api_core import exceptions
+        from google.auth.exceptions import GoogleAuthError
 
         request: dict[str, Any] = {"parent": self._queue, "task": self._task(batch_conversion_id, token)}
         answer_lost = False
@@ -56,7 +57,7 @@ class OrderQueue:
                 if attempt == ATTEMPTS_MAX:
                     raise OrderUnknown(f"Cloud Tasks did not answer: {_reason(error)}") from error
                 self._sleep(PAUSE_S * attempt)
-            except exceptions.GoogleAPICallError as error:
+            except (exceptions.GoogleAPICallError, GoogleAuthError) as error:
                 problem = f"Cloud Tasks refused the order: {_reason(error)}"
                 raise (OrderUnknown(problem) if answer_lost else OrderRefused(problem)) from error
             else:

@@ -1,6 +1,8 @@
 """Secret Manager: the operators' controls, read through the API in every check."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import SecretMissing, SecretUnavailable
@@ -26,6 +28,11 @@ class SecretManager:
         self._project = project
         self._emulator = emulator
         self._made: SecretManagerServiceClient | None = None
+        self._making = Lock()
+
+    def prepare(self) -> None:
+        """Begin to make the client beside what a first check waits for anyway, the database: its import is slow."""
+        Thread(target=self._prepared, daemon=True).start()
 
     def read_latest(self, secret_id: str) -> SecretValue:
         """Read version ``latest`` (the one created last, whatever its state).
@@ -34,13 +41,14 @@ class SecretManager:
         """
         import google_crc32c
         from google.api_core import exceptions
+        from google.auth.exceptions import GoogleAuthError
 
         name = f"projects/{self._project}/secrets/{secret_id}/versions/latest"
         try:
             answer = self._client().access_secret_version(name=name, timeout=READ_TIMEOUT_S)
         except exceptions.NotFound as error:
             raise SecretMissing(f"secret {secret_id} has no version") from error
-        except exceptions.GoogleAPIError as error:
+        except (exceptions.GoogleAPIError, GoogleAuthError) as error:
             reason = f"{type(error).__name__}: {error}"[:200]
             raise SecretUnavailable(f"secret {secret_id} cannot be read: {reason}") from error
         payload = answer.payload
@@ -48,19 +56,26 @@ class SecretManager:
             raise SecretUnavailable(f"secret {secret_id} arrived damaged (CRC-32C differs)")
         return SecretValue(payload.data, answer.name.rpartition("/")[2])
 
+    def _prepared(self) -> None:
+        with suppress(Exception):  # whatever it is, read_latest meets it again and can say so
+            self._client()
+
     def _client(self) -> "SecretManagerServiceClient":
         """Make the client on first use: its threads do not survive gunicorn's fork."""
-        if self._made is None:
-            from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+        with self._making:
+            if self._made is None:
+                self._made = self._new_client()
+            return self._made
 
-            if self._emulator:
-                import grpc
-                from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
-                    SecretManagerServiceGrpcTransport,
-                )
+    def _new_client(self) -> "SecretManagerServiceClient":
+        from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
-                channel = grpc.insecure_channel(self._emulator)
-                self._made = SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
-            else:
-                self._made = SecretManagerServiceClient()
-        return self._made
+        if not self._emulator:
+            return SecretManagerServiceClient()
+        import grpc
+        from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
+            SecretManagerServiceGrpcTransport,
+        )
+
+        channel = grpc.insecure_channel(self._emulator)
+        return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))

@@ -69,6 +69,8 @@ def _desk() -> Desk:
     logs.configure()
     settings = load_check_settings(os.environ)
     logs.configure(settings.secrets)
+    secrets = SecretManager(settings.project, settings.secrets_emulator)
+    secrets.prepare()
     return Desk(
         settings=settings,
         database=open_database(settings.database),
@@ -79,7 +81,7 @@ def _desk() -> Desk:
             invoker=settings.gchostpay1_invoker,
             emulator=settings.tasks_emulator,
         ),
-        secrets=SecretManager(settings.project, settings.secrets_emulator),
+        secrets=secrets,
         publisher=EventPublisher(settings.events_topic) if settings.events_topic else None,
         now=lambda: datetime.now(UTC),
     )
