@@ -25,6 +25,10 @@ Row = dict[str, Any]
 
 APPLICATION: Final = "micro_batch"
 IDLE_CONNECTIONS_MAX: Final = 4
+# What a statement costs must not grow with the history, whatever the statistics say: rows are found by an index, which
+# gives a batch's rows as they lie (a bitmap of many rows forgets which they are), and nothing is compiled, which takes
+# half a second where a plan only looks dear.
+PLANS: Final = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 EXCLUSIVE_IDLE_MAX_S: Final = 300  # longer than any call to a peer; a frozen instance loses its lock after it
 
 _LOST: Final = (
@@ -180,7 +184,7 @@ def connect(settings: DatabaseSettings) -> Connection:
         "statement_timeout": f"{settings.statement_timeout_s}s",
         "lock_timeout": f"{settings.lock_timeout_s}s",
         "idle_in_transaction_session_timeout": f"{settings.statement_timeout_s}s",
-        "enable_seqscan": "off",  # what a statement costs must not grow with the history, whatever the statistics say
+        **PLANS,
         "tcp_keepalives_idle": "60",
         "tcp_keepalives_interval": "10",
         "tcp_keepalives_count": "3",

@@ -38,10 +38,10 @@ FOR UPDATE;
 -- ChangeNow's word.
 SELECT batch_conversion_id
 FROM batch_conversions
-WHERE conversion_status = 'pending'
-    OR (conversion_status = 'swapping'
-        AND task_enqueued_at IS NULL
-        AND (order_prepared_at IS NULL OR order_prepared_at >= CAST(:repeatable_since AS timestamp)))
+WHERE conversion_status IN ('pending', 'swapping')  -- said apart, for the index
+    AND (conversion_status = 'pending'
+        OR (task_enqueued_at IS NULL
+            AND (order_prepared_at IS NULL OR order_prepared_at >= CAST(:repeatable_since AS timestamp))))
 ORDER BY created_at, id
 LIMIT CAST(:batches_max AS integer);
 
