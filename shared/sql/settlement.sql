@@ -1,12 +1,12 @@
 -- name: find_last_unit
 -- How many units the floors leave over, and the payment that gets the last of them: the largest remainders come
--- first, ties go to the older payment. The batch is not sorted: a first pass counts the payments by the leading 12 bits
--- of their remainders, which tells where the last unit falls; a second one sorts the payments there by their exact
--- remainders (one in 4096, or as many as have the same remainder).
+-- first, ties go to the older payment. The batch is read once and not sorted: payments are counted by the leading 12
+-- bits of their remainders, which tells where the last unit falls; those there (one in 4096, or as many as have the
+-- same remainder) are sorted by their exact remainders.
 -- A quotient is the exact share in 4096ths of a unit, cut: its low 12 bits are those of the remainder, the rest is the
 -- floor. From 2^51 units on (22 million USDT) it might not fit and is kept modulo 2^62, which leaves the floors modulo
 -- 2^50: that is enough for what they leave over, since each payment leaves less than one unit.
-WITH quotients AS NOT MATERIALIZED (
+WITH quotients AS MATERIALIZED (  -- 50 bytes a payment; what is more than work_mem waits in a temporary file
     SELECT
         accumulated_eth,
         created_at,
@@ -19,7 +19,6 @@ WITH quotients AS NOT MATERIALIZED (
             END AS bigint) AS quotient
     FROM payout_accumulation
     WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
-    OFFSET 0  -- so that the quotient is made once a row
 ),
 histogram AS MATERIALIZED (
     SELECT quotient & 4095 AS bucket, COUNT(*) AS payments, SUM(quotient >> 12) AS floors
