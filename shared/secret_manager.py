@@ -39,18 +39,17 @@ class SecretManager:
 
         Raises SecretMissing where there is no such secret, SecretUnavailable for all else: disabled, no right, silence.
         """
+        client = self._client()  # first, so that prepare() imports alone
         import google_crc32c
         from google.api_core import exceptions
-        from google.auth.exceptions import GoogleAuthError
 
         name = f"projects/{self._project}/secrets/{secret_id}/versions/latest"
         try:
-            answer = self._client().access_secret_version(name=name, timeout=READ_TIMEOUT_S)
+            answer = client.access_secret_version(name=name, timeout=READ_TIMEOUT_S)
         except exceptions.NotFound as error:
             raise SecretMissing(f"secret {secret_id} has no version") from error
-        except (exceptions.GoogleAPIError, GoogleAuthError) as error:
-            reason = f"{type(error).__name__}: {error}"[:200]
-            raise SecretUnavailable(f"secret {secret_id} cannot be read: {reason}") from error
+        except exceptions.GoogleAPIError as error:
+            raise SecretUnavailable(f"secret {secret_id} cannot be read: {_reason(error)}") from error
         payload = answer.payload
         if "data_crc32c" in payload and google_crc32c.value(payload.data) != payload.data_crc32c:
             raise SecretUnavailable(f"secret {secret_id} arrived damaged (CRC-32C differs)")
@@ -68,10 +67,14 @@ class SecretManager:
             return self._made
 
     def _new_client(self) -> "SecretManagerServiceClient":
+        from google.auth.exceptions import GoogleAuthError
         from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
         if not self._emulator:
-            return SecretManagerServiceClient()
+            try:
+                return SecretManagerServiceClient()
+            except GoogleAuthError as error:
+                raise SecretUnavailable(f"Secret Manager cannot be asked: {_reason(error)}") from error
         import grpc
         from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
             SecretManagerServiceGrpcTransport,
@@ -79,3 +82,7 @@ class SecretManager:
 
         channel = grpc.insecure_channel(self._emulator)
         return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
