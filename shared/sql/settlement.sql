@@ -6,11 +6,9 @@
 -- A quotient is the exact share in 4096ths of a unit, cut: its low 12 bits are those of the remainder, the rest is the
 -- floor. From 2^51 units on (22 million USDT) it might not fit and is kept modulo 2^62, which leaves the floors modulo
 -- 2^50: that is enough for what they leave over, since each payment leaves less than one unit.
-WITH quotients AS MATERIALIZED (  -- 50 bytes a payment; what is more than work_mem waits in a temporary file
+WITH quotients AS MATERIALIZED (  -- 26 bytes a payment; what is more than work_mem waits in a temporary file
     SELECT
-        accumulated_eth,
-        created_at,
-        id,
+        ctid AS place_in_table,  -- finds the row again: all of this sees one snapshot
         CAST(CASE WHEN CAST(:units AS numeric) < 2251799813685248
             THEN DIV(accumulated_eth * (CAST(:units AS numeric) * 4096), CAST(:total_usd AS numeric))
             ELSE MOD(
@@ -39,8 +37,8 @@ cut AS (
 ),
 candidates AS (
     SELECT MOD(accumulated_eth * CAST(:units AS numeric), CAST(:total_usd AS numeric)) AS remainder, created_at, id
-    FROM quotients
-    WHERE quotient & 4095 = (SELECT bucket FROM cut)
+    FROM payout_accumulation
+    WHERE ctid = ANY (ARRAY(SELECT place_in_table FROM quotients WHERE quotient & 4095 = (SELECT bucket FROM cut)))
 ),
 placed AS (
     SELECT remainder, created_at, id, ROW_NUMBER() OVER (ORDER BY remainder DESC, created_at, id) AS place
