@@ -14,6 +14,7 @@ from tests.simulation.turn import Journal
 
 SHRINK_S = 60.0
 SHRUNK_MAX = 3  # of each worker; the others are only named
+TOLD_EVERY = 1000  # histories
 
 
 @dataclass
@@ -46,12 +47,18 @@ def run(first: int, count: int, workers: int, shrink_s: float = SHRINK_S) -> Acc
             print(told, flush=True)
         else:
             account.journal.add(told)
+            _tell_how_far(account.journal.counts["histories"], count, time.monotonic() - began)
     for process in processes:
         process.join()
         if process.exitcode:
             account.broken.append(f"a worker ended with {process.exitcode}")
     account.duration_s = time.monotonic() - began
     return account
+
+
+def _tell_how_far(played: int, count: int, duration_s: float) -> None:
+    if played % TOLD_EVERY == 0 and played < count:
+        print(f"{played} of {count} histories in {duration_s:.0f} s", flush=True)
 
 
 def _received(pipes: list[Connection]) -> Iterator[Journal | str]:

@@ -1,10 +1,14 @@
-"""A process of either function: wired as its main.py wires it, with a clock of its own, and connections to cut."""
+"""A process of either function: wired as its main.py wires it, with a clock of its own, and connections to cut.
 
+Google's clients take long to make and remember nothing of a process: those of one process serve the next ones too.
+"""
+
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from shared import callbacks, changenow, checks
 from shared.cloud_tasks import OrderQueue
@@ -12,6 +16,10 @@ from shared.database import Database, open_database
 from shared.pubsub import EventPublisher
 from shared.secret_manager import SecretManager
 from shared.settings import CallbackSettings, CheckSettings
+
+Part = TypeVar("Part", OrderQueue, SecretManager, EventPublisher)
+
+_clients: dict[tuple[type, str], Any] = {}  # by what they are for and where that is
 
 
 class Process:
@@ -46,18 +54,20 @@ class Process:
     def check_desk(self) -> checks.Desk:
         """Wire check_threshold."""
         settings = self._check_settings
+        orders = OrderQueue(
+            queue=settings.tasks_queue,
+            url=settings.gchostpay1_url,
+            invoker=settings.gchostpay1_invoker,
+            emulator=settings.tasks_emulator,
+            sleep=self._sleep,
+        )
+        secrets = SecretManager(settings.project, settings.secrets_emulator)
         return checks.Desk(
             settings=settings,
             database=self._database,
             exchange=self._exchange,
-            orders=OrderQueue(
-                queue=settings.tasks_queue,
-                url=settings.gchostpay1_url,
-                invoker=settings.gchostpay1_invoker,
-                emulator=settings.tasks_emulator,
-                sleep=self._sleep,
-            ),
-            secrets=SecretManager(settings.project, settings.secrets_emulator),
+            orders=_with_client(orders, settings.tasks_emulator),
+            secrets=_with_client(secrets, settings.secrets_emulator),
             publisher=self._publisher,
             now=self.now,
         )
@@ -80,10 +90,6 @@ class Process:
             self._database.close()
         if "_exchange" in made:
             self._exchange._pool.clear()
-        if "check_desk" in made:
-            for client in (self.check_desk.orders._made, self.check_desk.secrets._made):
-                if client is not None:
-                    client.transport.close()  # type: ignore[no-untyped-call]
         for _, connection in self.backends:
             for stream in (connection._sock, connection._usock):
                 with suppress(OSError, AttributeError):  # closed already, or cut
@@ -101,4 +107,15 @@ class Process:
     @cached_property
     def _publisher(self) -> EventPublisher | None:
         topic = self._check_settings.events_topic
-        return EventPublisher(topic) if topic and self._with_events else None
+        if not (topic and self._with_events):
+            return None
+        return _with_client(EventPublisher(topic), os.environ["PUBSUB_EMULATOR_HOST"])
+
+
+def _with_client(part: Part, address: str | None) -> Part:
+    """Give a part the client that one like it has made before."""
+    key = (type(part), str(address))
+    if key not in _clients:
+        _clients[key] = part._client()
+    part._made = _clients[key]
+    return part
