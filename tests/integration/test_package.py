@@ -4,14 +4,11 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import venv
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +17,10 @@ import urllib3
 
 from ops.package import build, function_names, main
 from sandbox.secret_manager import SecretManager
+from tests.archives import served, unpack
 from tests.sessions import query
 
 ROOT = Path(__file__).resolve().parents[2]
-START_PATIENCE_S = 60
 PROJECT = "package-test"
 NOWHERE = "postgresql://user:password@127.0.0.1:1/none"
 SIGNATURES = {"check_threshold": "cloudevent", "swap_executed": "http"}
@@ -56,14 +53,6 @@ def settings(database_url: str) -> dict[str, str]:
     }
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-    return port
-
-
 @dataclass(frozen=True)
 class Unpacked:
     """A function as it is deployed: the archive's folder and an environment for it alone."""
@@ -72,40 +61,9 @@ class Unpacked:
     folder: Path
     programs: Path
 
-    @contextmanager
-    def served(self, environment: dict[str, str]) -> Iterator[str]:
+    def served(self, environment: dict[str, str]) -> AbstractContextManager[str]:
         """Start the function in its folder, with no other path to any code; its address."""
-        port = free_port()
-        command = [str(self.programs / "functions-framework"), "--source=main.py"]
-        command += [f"--target={self.name}", f"--signature-type={SIGNATURES[self.name]}"]
-        log = self.folder.parent / f"{self.name}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, "--host=127.0.0.1", f"--port={port}"],
-                cwd=self.folder,
-                env={"PATH": str(self.programs), "PYTHONDONTWRITEBYTECODE": "1", **environment},
-                stdout=output,
-                stderr=output,
-            )
-            try:
-                wait_until_open(port, process, log)
-                yield f"http://127.0.0.1:{port}"
-            finally:
-                process.terminate()
-                process.wait(timeout=30)
-
-
-def wait_until_open(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return once something listens on *port*; fails with what the process wrote."""
-    deadline = time.monotonic() + START_PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail(f"the function does not serve:\n{log.read_text()}")
+        return served(self.folder, self.name, SIGNATURES[self.name], environment, programs=self.programs)
 
 
 @pytest.fixture
@@ -113,8 +71,7 @@ def unpacked(request: pytest.FixtureRequest, tmp_path: Path) -> Unpacked:
     """The function named by the parameter, unpacked and its requirements installed."""
     name: str = request.param
     folder, environment = tmp_path / "function", tmp_path / "environment"
-    with zipfile.ZipFile(build(name, tmp_path).path) as archive:
-        archive.extractall(folder)
+    unpack(build(name, tmp_path).path, folder)
     venv.create(environment, with_pip=True, symlinks=True)
     programs = environment / "bin"
     pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check"]

@@ -1,13 +1,8 @@
 """A function unpacked from its archive serves with exactly the environment that the plan gives it."""
 
-import os
-import socket
-import subprocess
 import sys
-import time
-import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +12,11 @@ import requests
 from sandbox.pubsub import PubSub
 from sandbox.secret_manager import SecretManager
 from shared.controls import THRESHOLD_SECRET
+from tests.archives import served, unpack
 from tests.sessions import query
 from tests.terraform.planned_environment import environment
 from tests.terraform.tool import Terraform, resources
 
-START_PATIENCE_S = 60
 TICK = {
     "ce-specversion": "1.0",
     "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
@@ -30,45 +25,14 @@ TICK = {
 }
 
 
-@contextmanager
-def served(archive: Path, folder: Path, planned: dict[str, Any], environ: dict[str, str]) -> Iterator[str]:
+def started(
+    archive: Path, folder: Path, planned: dict[str, Any], environ: dict[str, str]
+) -> AbstractContextManager[str]:
     """Unpack the archive and start the planned entry point there, with no other code of ours on the path."""
-    with zipfile.ZipFile(archive) as opened:
-        opened.extractall(folder)
-    is_event = bool(planned["event_trigger"])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("functions-framework")), "--source=main.py"]
-    command += [f"--target={planned['build_config'][0]['entry_point']}", "--host=127.0.0.1", f"--port={port}"]
-    command += [f"--signature-type={'cloudevent' if is_event else 'http'}"]
-    log = folder / "function.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **environ},
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            _await_port(port, process, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail(f"the function does not serve:\n{log.read_text()}")
+    unpack(archive, folder)
+    signature_type = "cloudevent" if planned["event_trigger"] else "http"
+    entry_point = planned["build_config"][0]["entry_point"]
+    return served(folder, entry_point, signature_type, environ, programs=Path(sys.executable).parent)
 
 
 @pytest.fixture
@@ -93,7 +57,7 @@ def test_check_threshold_takes_a_tick(
     planned = resources(plan)["google_cloudfunctions2_function.check_threshold"]
     archive = offline.folder.parent / "build" / "check_threshold.zip"
     environ = environment(plan, "check_threshold") | stand_ins
-    with served(archive, tmp_path, planned, environ) as url:
+    with started(archive, tmp_path / "function", planned, environ) as url:
         answer = requests.post(url, headers=TICK, json={"message": {}, "subscription": "s"}, timeout=60)
     assert answer.status_code == 200, answer.text
     sql = "SELECT reason, threshold_usd, threshold_source FROM threshold_checks"
@@ -107,7 +71,7 @@ def test_swap_executed_answers(
     planned = resources(plan)["google_cloudfunctions2_function.swap_executed"]
     archive = offline.folder.parent / "build" / "swap_executed.zip"
     environ = environment(plan, "swap_executed") | stand_ins
-    with served(archive, tmp_path, planned, environ) as url:
+    with started(archive, tmp_path / "function", planned, environ) as url:
         health = requests.get(f"{url}/health", timeout=60)
         refusal = requests.post(f"{url}/swap-executed", json={"token": "no token"}, timeout=60)
     assert (health.status_code, health.json()["status"]) == (200, "healthy")
