@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from sandbox.function_process import FunctionProcess
+from shared.database import PLANS
 from tests.bench.figures import Figure, Report
 from tests.bench.stage import (
     CHECK_THRESHOLD,
@@ -51,7 +52,7 @@ def measure(stage: Stage, report: Report, size: int) -> None:
     life.tell(report)
     if ONE_BY_ONE <= size <= ONE_BY_ONE_SIZE_MAX:
         measure_one_by_one(stage, report, size)
-    stage.payments.remove_pending()
+    stage.payments.remove()
 
 
 def measure_check(stage: Stage, report: Report, size: int) -> None:
@@ -64,7 +65,9 @@ def measure_check(stage: Stage, report: Report, size: int) -> None:
             wire.append(seconds(lambda: stage.payments.sql(BARE_SUM)))
     with stage.server_times(), stage.function(CHECK_THRESHOLD) as function:
         session = open_session(stage.postgres.url())
-        session.cursor().execute("SET application_name = 'micro_batch'; SET enable_seqscan = off")
+        session.cursor().execute("SET application_name = 'micro_batch'")
+        for name, value in PLANS.items():
+            session.cursor().execute(f"SET {name} = {value}")
         for _ in range(CHECKS):
             server.append(stage.server_time_s(lambda: tick(function)))
             bare.append(stage.server_time_s(lambda: session.cursor().execute(BARE_SUM)))
@@ -85,19 +88,19 @@ class Life:
         self._peaks: dict[str, float] = {}
 
     def measure(self, turns: int) -> None:
-        """Take turns; every second one begins with the bare limit. The first is not counted where turns are cheap."""
+        """Take turns; every second one begins with the bare limit. The first, when sessions are new, is not counted."""
         self._stage.set_threshold("0.01")
         with self._stage.function(CHECK_THRESHOLD) as checks, self._stage.function(SWAP_EXECUTED) as callbacks:
-            for turn in range(turns + (self._size <= 100_000)):
+            for turn in range(turns + 1):
                 ways: list[Callable[[], None]] = [lambda: self._by_functions(checks, callbacks), self._barely]
                 for way in ways if turn % 2 == 0 else reversed(ways):
                     way()
-                    self._payments.put_back()
+                    self._payments.renew()
             self._peaks = {"check_threshold": peak_mib(checks), "swap_executed": peak_mib(callbacks)}
 
     def tell(self, report: Report) -> None:
         """Add what was measured."""
-        size, skipped = self._size, int(self._size <= 100_000)
+        size, skipped = self._size, 1
         times = {name: samples[skipped:] for name, samples in self._times.items()}
         target = 1.3 if size == 1_000_000 else None
         for name, mine, bare in (
@@ -155,7 +158,7 @@ def measure_one_by_one(stage: Stage, report: Report, size: int) -> None:
         )
         ids = [row["id"] for row in rows]
         samples.append(seconds(partial(_write_one_by_one, stage, ids)) * size / ONE_BY_ONE)
-        stage.payments.put_back()
+        stage.payments.renew()
     name = "one UPDATE and commit a payment" + (f" (scaled from {ONE_BY_ONE:,})" if size > ONE_BY_ONE else "")
     report.add(Figure("one by one", "one UPDATE and commit a payment", size, "s", tuple(samples)))
     (mine,) = [figure.samples for figure in report.of("distribution") if figure.size == size]

@@ -1,10 +1,11 @@
-"""The table that is measured on: a long history, and payments that are put back to where they were between turns."""
+"""The table that is measured on: a long history, and payments at its end that are new in every turn."""
 
 import random
 import uuid
 from decimal import Decimal
 from typing import Any, Final
 
+from shared.database import PLANS
 from tests.rig import run
 from tests.sessions import open_session
 
@@ -53,8 +54,10 @@ class Payments:
 
     def __init__(self, url: str) -> None:
         self._connection = open_session(url)
+        self._history_last_id = 0
         self.sql("SET application_name = 'bench'")
-        self.sql("SET enable_seqscan = off")  # the functions' sessions have it: the limits get it too
+        for name, value in PLANS.items():  # the functions' sessions have these: the limits get them too
+            self.sql(f"SET {name} = {value}")
 
     def close(self) -> None:
         """End the session."""
@@ -78,6 +81,7 @@ class Payments:
             last = min(first + INSERTED_AT_ONCE, payments) - 1
             self.sql(_INSERT, "2024-01-01", batches, HISTORY_BATCHES, payments, first, last)
         self.sql("RESET session_replication_role")
+        self._history_last_id = self.value("SELECT COALESCE(MAX(id), 0) FROM payout_accumulation")
         self.settle_down()
 
     def add_pending(self, payments: int) -> None:
@@ -89,10 +93,22 @@ class Payments:
         """Add payments that wait to be claimed."""
         self.sql(_INSERT, "2026-01-01", [], 1, payments, 0, payments - 1)
 
-    def remove_pending(self) -> None:
-        """Take the payments that wait out of the table."""
-        self.sql("DELETE FROM claimable_payments")
+    def remove(self) -> None:
+        """Take all but the history out of the table, so that it is as long as it was, and end the batches."""
+        self.sql("SET session_replication_role = replica")
+        self.sql("DELETE FROM payout_accumulation WHERE id > %s", self._history_last_id)
+        self.sql(
+            "UPDATE batch_conversions SET conversion_status = 'failed', actual_usdt_received = NULL WHERE id > %s",
+            HISTORY_BATCHES,
+        )
+        self.sql("RESET session_replication_role")
         self.settle_down()
+
+    def renew(self) -> None:
+        """Put as many new payments that wait in the place of all but the history."""
+        payments = self.value("SELECT COUNT(*) FROM payout_accumulation WHERE id > %s", self._history_last_id)
+        self.remove()
+        self.add_pending(payments)
 
     def open_batch(self, cn_api_id: str, payin_address: str) -> dict[str, Any]:
         """Put all pending payments into a batch that waits for its callback, as a claim would."""
@@ -112,22 +128,6 @@ class Payments:
     def newest_batch(self) -> dict[str, Any]:
         """Read the batch that was opened last."""
         return self.sql("SELECT * FROM batch_conversions ORDER BY id DESC LIMIT 1")[0]
-
-    def put_back(self) -> None:
-        """Let the payments of every batch of this run wait again, and end the batches."""
-        self.sql("SET session_replication_role = replica")
-        self.sql(
-            "UPDATE payout_accumulation SET conversion_status = 'pending', batch_conversion_id = NULL,"
-            " accumulated_amount_usdt = NULL, conversion_tx_hash = NULL WHERE batch_conversion_id = ANY ("
-            "ARRAY(SELECT batch_conversion_id FROM batch_conversions WHERE id > %s AND conversion_status <> 'failed'))",
-            HISTORY_BATCHES,
-        )
-        self.sql(
-            "UPDATE batch_conversions SET conversion_status = 'failed', actual_usdt_received = NULL WHERE id > %s",
-            HISTORY_BATCHES,
-        )
-        self.sql("RESET session_replication_role")
-        self.settle_down()
 
     def settle_down(self) -> None:
         """Do now what the server would do at some time: clear dead rows, write out what has changed."""

@@ -50,8 +50,7 @@ def measure_round_trips(stage: Stage, report: Report, sizes: list[int]) -> None:
                 token = stage.finish_exchange(stage.payments.newest_batch())
                 counted("callback that completes the batch", partial(call_back, callbacks, token))
                 counted("callback that repeats it", partial(call_back, callbacks, token))
-        stage.payments.put_back()
-        stage.payments.remove_pending()
+        stage.payments.remove()
 
 
 def _counted(proxy: TcpProxy, report: Report, name: str, work: Callable[[], object], *, size: int) -> None:
@@ -71,8 +70,7 @@ def _measure_callbacks(stage: Stage, report: Report) -> None:
                 tokens = [_small_batch(stage) for _ in range(CALLBACKS)]
                 work: list[Callable[[], object]] = [partial(call_back, function, token) for token in tokens]
                 rates.append(CALLBACKS / at_once(work, workers))
-                stage.payments.put_back()
-                stage.payments.remove_pending()
+                stage.payments.remove()
             name = f"callbacks, {workers} at a time, batches of {BATCH}"
             report.add(Figure("throughput", name, BATCH, "a second", tuple(rates)))
 

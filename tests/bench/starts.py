@@ -76,8 +76,7 @@ def measure(stage: Stage, report: Report) -> None:
     for start in starts:
         _measure(stage, report, start)
     _measure_first_settlement(stage, report)
-    stage.payments.put_back()
-    stage.payments.remove_pending()
+    stage.payments.remove()
 
 
 def measure_imports(report: Report) -> None:
@@ -110,7 +109,7 @@ def _measure_first_settlement(stage: Stage, report: Report) -> None:
     mine, same = [], []
     limit = _plain_function(stage.folder, SWAP_EXECUTED, (*_BOTH, *_EVENTS))
     for _ in range(TURNS):
-        stage.payments.put_back()
+        stage.payments.renew()
         token = stage.finish_exchange(stage.open_batch())
         function = FunctionProcess(SWAP_EXECUTED, stage.environment(), stage.folder)
         mine.append(_time(function, lambda process, body=token: call_back(process, body)))  # type: ignore[misc]
