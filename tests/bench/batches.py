@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, Final
 
 from sandbox.function_process import FunctionProcess
-from shared.database import PLANS
 from tests.bench.figures import Figure, Report
+from tests.bench.payments import plan_as_functions_do
 from tests.bench.stage import (
     CHECK_THRESHOLD,
     SWAP_EXECUTED,
@@ -66,8 +66,7 @@ def measure_check(stage: Stage, report: Report, size: int) -> None:
     with stage.server_times(), stage.function(CHECK_THRESHOLD) as function:
         session = open_session(stage.postgres.url())
         session.cursor().execute("SET application_name = 'micro_batch'")
-        for name, value in PLANS.items():
-            session.cursor().execute(f"SET {name} = {value}")
+        plan_as_functions_do(session)
         for _ in range(CHECKS):
             server.append(stage.server_time_s(lambda: tick(function)))
             bare.append(stage.server_time_s(lambda: session.cursor().execute(BARE_SUM)))
@@ -100,8 +99,8 @@ class Life:
 
     def tell(self, report: Report) -> None:
         """Add what was measured."""
-        size, skipped = self._size, 1
-        times = {name: samples[skipped:] for name, samples in self._times.items()}
+        size = self._size
+        times = {name: samples[1:] for name, samples in self._times.items()}
         target = 1.3 if size == 1_000_000 else None
         for name, mine, bare in (
             ("opening", "open", "bare open"),

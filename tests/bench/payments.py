@@ -5,6 +5,8 @@ import uuid
 from decimal import Decimal
 from typing import Any, Final
 
+from pg8000.dbapi import Connection
+
 from shared.database import PLANS
 from tests.rig import run
 from tests.sessions import open_session
@@ -49,6 +51,12 @@ _BATCH: Final = (
 )
 
 
+def plan_as_functions_do(session: Connection) -> None:
+    """Give a limit's session the planner's settings that the functions' sessions have."""
+    for name, value in PLANS.items():
+        run(session, f"SET {name} = {value}")
+
+
 class Payments:
     """A session with the database in which rules and triggers may be set aside to furnish it, never to measure."""
 
@@ -56,8 +64,7 @@ class Payments:
         self._connection = open_session(url)
         self._history_last_id = 0
         self.sql("SET application_name = 'bench'")
-        for name, value in PLANS.items():  # the functions' sessions have these: the limits get them too
-            self.sql(f"SET {name} = {value}")
+        plan_as_functions_do(self._connection)
 
     def close(self) -> None:
         """End the session."""

@@ -159,7 +159,7 @@ class World:
         self._processes = {key: other for key, other in self._processes.items() if other is not process}
 
     def replace(self, instance: int) -> None:
-        """End the idle instances of this number in good order."""
+        """Close the connections of this number's instances, even of one that stands still in a check."""
         gone = [key for key in self._processes if key[1] == instance]
         for key in gone:
             self._processes.pop(key).close()
