@@ -34,6 +34,23 @@ SIGNING_KEY = "signing-key-for-tests"
 API_KEY = "changenow-key-for-tests"
 WALLET_USDT = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 WALLET_ETH = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+NOBODY_URL = "http://127.0.0.1:9"  # nobody answers
+
+
+def required_settings(database_url: str, changenow_url: str = NOBODY_URL) -> dict[str, str]:
+    """The environment that both functions start with; what has a default is left out."""
+    return {
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "CLOUD_TASKS_LOCATION": "us-central1",
+        "GCHOSTPAY1_BATCH_QUEUE": "gchostpay1-batch-queue",
+        "GCHOSTPAY1_URL": NOBODY_URL,
+        "SUCCESS_URL_SIGNING_KEY": SIGNING_KEY,
+        "CHANGENOW_API_KEY": API_KEY,
+        "CHANGENOW_API_URL": changenow_url,
+        "HOST_WALLET_USDT_ADDRESS": WALLET_USDT,
+        "HOST_WALLET_ETH_ADDRESS": WALLET_ETH,
+        "DATABASE_URL": database_url,
+    }
 
 
 class Clock:
@@ -97,16 +114,7 @@ class Rig:
     def environment(self) -> dict[str, str]:
         """The environment that either function would have."""
         return {
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "CLOUD_TASKS_LOCATION": "us-central1",
-            "GCHOSTPAY1_BATCH_QUEUE": "gchostpay1-batch-queue",
-            "GCHOSTPAY1_URL": "http://127.0.0.1:9/",
-            "SUCCESS_URL_SIGNING_KEY": SIGNING_KEY,
-            "CHANGENOW_API_KEY": API_KEY,
-            "CHANGENOW_API_URL": self.peers.exchange.url,
-            "HOST_WALLET_USDT_ADDRESS": WALLET_USDT,
-            "HOST_WALLET_ETH_ADDRESS": WALLET_ETH,
-            "DATABASE_URL": self.url,
+            **required_settings(self.url, self.peers.exchange.url),
             "CLOUD_TASKS_EMULATOR_HOST": self.peers.tasks.address,
             "SECRET_MANAGER_EMULATOR_HOST": self.peers.secrets.address,
             "HTTP_TIMEOUT_S": "1",

@@ -23,12 +23,11 @@ from sandbox.pubsub import PubSub
 from tests.bench.payments import PRICE_USD, Payments
 from tests.e2e.stage import EVENT_HEADERS
 from tests.rig import (
-    API_KEY,
     PROJECT,
-    SIGNING_KEY,
     WALLET_ETH,
     WALLET_USDT,
     Peers,
+    required_settings,
     response_token,
     running_peers,
 )
@@ -66,16 +65,7 @@ class Stage:
     def environment(self, database_url: str | None = None) -> dict[str, str]:
         """The functions' environment."""
         return {
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "CLOUD_TASKS_LOCATION": "us-central1",
-            "GCHOSTPAY1_BATCH_QUEUE": "gchostpay1-batch-queue",
-            "GCHOSTPAY1_URL": "http://127.0.0.1:9/",
-            "SUCCESS_URL_SIGNING_KEY": SIGNING_KEY,
-            "CHANGENOW_API_KEY": API_KEY,
-            "CHANGENOW_API_URL": self.peers.exchange.url,
-            "HOST_WALLET_USDT_ADDRESS": WALLET_USDT,
-            "HOST_WALLET_ETH_ADDRESS": WALLET_ETH,
-            "DATABASE_URL": database_url or self.postgres.url(),
+            **required_settings(database_url or self.postgres.url(), self.peers.exchange.url),
             "DATABASE_STATEMENT_TIMEOUT_S": str(PATIENCE_S),
             "CLOUD_TASKS_EMULATOR_HOST": self.peers.tasks.address,
             "SECRET_MANAGER_EMULATOR_HOST": self.peers.secrets.address,

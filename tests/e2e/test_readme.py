@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.rig import API_KEY, PROJECT, SIGNING_KEY, WALLET_ETH, WALLET_USDT
+from tests.rig import required_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 BY_HAND = re.findall(r"^PYTHONPATH=\. \.venv/bin/functions-framework .*$", (ROOT / "README.md").read_text(), re.M)
@@ -61,19 +61,7 @@ def get(url: str, deadline_s: float = 20) -> requests.Response:
 @pytest.mark.parametrize("line", BY_HAND, ids=["check_threshold", "swap_executed"])
 def test_a_function_started_by_hand_serves(line: str, database_url: str) -> None:
     """Each of the two lines starts its function on any database; nothing of the sandbox is needed."""
-    environment = {
-        "GOOGLE_CLOUD_PROJECT": PROJECT,
-        "CLOUD_TASKS_LOCATION": "us-central1",
-        "GCHOSTPAY1_BATCH_QUEUE": "gchostpay1-batch-queue",
-        "GCHOSTPAY1_URL": "http://127.0.0.1:9/",
-        "SUCCESS_URL_SIGNING_KEY": SIGNING_KEY,
-        "CHANGENOW_API_KEY": API_KEY,
-        "CHANGENOW_API_URL": "http://127.0.0.1:9",
-        "HOST_WALLET_USDT_ADDRESS": WALLET_USDT,
-        "HOST_WALLET_ETH_ADDRESS": WALLET_ETH,
-        "DATABASE_URL": database_url,
-    }
-    with typed(line, environment) as url:
+    with typed(line, required_settings(database_url)) as url:
         answer = get(f"{url}/health")
     if "swap_executed" in line:
         assert (answer.status_code, answer.json()["status"]) == (200, "healthy")

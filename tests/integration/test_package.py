@@ -18,10 +18,10 @@ import urllib3
 from ops.package import build, function_names, main
 from sandbox.secret_manager import SecretManager
 from tests.archives import served, unpack
+from tests.rig import PROJECT, required_settings
 from tests.sessions import query
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = "package-test"
 NOWHERE = "postgresql://user:password@127.0.0.1:1/none"
 SIGNATURES = {"check_threshold": "cloudevent", "swap_executed": "http"}
 
@@ -37,19 +37,9 @@ EVENT = {
 
 def settings(database_url: str) -> dict[str, str]:
     """The environment of both functions; every address leads to this machine."""
-    return {
-        "GOOGLE_CLOUD_PROJECT": PROJECT,
-        "SUCCESS_URL_SIGNING_KEY": "a-key-for-this-test",
-        "CHANGENOW_API_KEY": "an-api-key-for-this-test",
-        "CHANGENOW_API_URL": "http://127.0.0.1:1",
-        "CLOUD_TASKS_LOCATION": "us-central1",
-        "GCHOSTPAY1_BATCH_QUEUE": "gchostpay1-batch-queue",
-        "GCHOSTPAY1_URL": "http://127.0.0.1:1",
-        "HOST_WALLET_USDT_ADDRESS": "0x" + "1" * 40,
-        "HOST_WALLET_ETH_ADDRESS": "0x" + "2" * 40,
+    return required_settings(database_url) | {
         "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:1",
         "PUBSUB_EMULATOR_HOST": "127.0.0.1:1",
-        "DATABASE_URL": database_url,
     }
 
 

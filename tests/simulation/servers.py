@@ -16,7 +16,7 @@ from sandbox.postgres import Postgres
 from sandbox.pubsub import PubSub
 from sandbox.secret_manager import SecretManager
 from shared.logs import logger
-from tests.rig import API_KEY, PROJECT, SIGNING_KEY, WALLET_ETH, WALLET_USDT
+from tests.rig import API_KEY, PROJECT, required_settings
 from tests.sessions import open_session
 from tests.simulation.observer import DATABASE, Observer
 from tests.simulation.tasks import TaskServer
@@ -59,16 +59,7 @@ class Servers:
     def environment(self) -> dict[str, str]:
         """The environment that both functions have."""
         return {
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "CLOUD_TASKS_LOCATION": "us-central1",
-            "GCHOSTPAY1_BATCH_QUEUE": "gchostpay1-batch-queue",
-            "GCHOSTPAY1_URL": "http://127.0.0.1:9/",
-            "SUCCESS_URL_SIGNING_KEY": SIGNING_KEY,
-            "CHANGENOW_API_KEY": API_KEY,
-            "CHANGENOW_API_URL": self.exchange.url,
-            "HOST_WALLET_USDT_ADDRESS": WALLET_USDT,
-            "HOST_WALLET_ETH_ADDRESS": WALLET_ETH,
-            "DATABASE_URL": self.url,
+            **required_settings(self.url, self.exchange.url),
             "CLOUD_TASKS_EMULATOR_HOST": self.tasks.address,
             "SECRET_MANAGER_EMULATOR_HOST": self.secrets.address,
             "BATCH_EVENTS_TOPIC": TOPIC,
