@@ -65,6 +65,8 @@ def accept(desk: Desk, token: str) -> Done:
     batch = _read(desk, report)
     if batch.status == "completed":
         return _replayed(batch, report)
+    if desk.publisher is not None:
+        desk.publisher.client.prepare()  # while ChangeNow is asked
     amount_usdt = _confirmed(desk, report)
     require_plausible(batch, amount_usdt, desk.settings.received_deviation_pct)
     done = _settled(desk, report, Settlement(amount_usdt, report.tx_hash, "callback"))

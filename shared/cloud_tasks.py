@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from shared.errors import OrderRefused, OrderUnknown
+from shared.google_client import GoogleClient
 
 if TYPE_CHECKING:
     from google.cloud.tasks_v2 import CloudTasksClient
@@ -34,7 +35,7 @@ class OrderQueue:
         self._invoker = invoker
         self._emulator = emulator
         self._sleep = sleep
-        self._made: CloudTasksClient | None = None
+        self.client = GoogleClient(self._new_client)
 
     def enqueue_gchostpay1_batch_execution(self, batch_conversion_id: uuid.UUID, token: str) -> bool:
         """Hand the order to Cloud Tasks; returns False where a task of that name was there already.
@@ -49,7 +50,7 @@ class OrderQueue:
         answer_lost = False
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
-                self._client().create_task(request, timeout=ATTEMPT_TIMEOUT_S)
+                self.client.get().create_task(request, timeout=ATTEMPT_TIMEOUT_S)
             except exceptions.AlreadyExists:
                 return False
             except (exceptions.ServerError, exceptions.RetryError) as error:
@@ -79,22 +80,15 @@ class OrderQueue:
             }
         return {"name": f"{self._queue}/tasks/batch-{batch_conversion_id}", "http_request": request}
 
-    def _client(self) -> "CloudTasksClient":
-        """Make the client on first use: its threads do not survive gunicorn's fork."""
-        if self._made is None:
-            from google.cloud.tasks_v2 import CloudTasksClient
+    def _new_client(self) -> "CloudTasksClient":
+        from google.cloud.tasks_v2 import CloudTasksClient
 
-            if self._emulator:
-                import grpc
-                from google.cloud.tasks_v2.services.cloud_tasks.transports import (
-                    CloudTasksGrpcTransport,
-                )
+        if not self._emulator:
+            return CloudTasksClient()
+        import grpc
+        from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-                channel = grpc.insecure_channel(self._emulator)
-                self._made = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
-            else:
-                self._made = CloudTasksClient()
-        return self._made
+        return CloudTasksClient(transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(self._emulator)))
 
 
 def _reason(error: Exception) -> str:

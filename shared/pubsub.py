@@ -5,6 +5,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import EventsUnavailable
+from shared.google_client import GoogleClient
 
 if TYPE_CHECKING:
     from google.cloud.pubsub_v1 import PublisherClient
@@ -17,15 +18,16 @@ class EventPublisher:
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
-        self._made: PublisherClient | None = None
+        self.client = GoogleClient(self._new_client)
 
     def publish(self, batch_conversion_id: uuid.UUID, event: str, data: str) -> None:
         """Publish one event and wait for Pub/Sub's answer; raises EventsUnavailable."""
-        from google.api_core import exceptions
+        client = self.client.get()  # first, so that what prepares it imports alone
+        from google.api_core.exceptions import GoogleAPIError
         from google.auth.exceptions import GoogleAuthError
 
         try:
-            future = self._client().publish(
+            future = client.publish(
                 self._topic,
                 data.encode(),
                 event=event,
@@ -33,13 +35,15 @@ class EventPublisher:
                 timeout=PUBLISH_TIMEOUT_S,
             )
             future.result(timeout=PUBLISH_TIMEOUT_S)
-        except (exceptions.GoogleAPIError, GoogleAuthError, FutureTimeout, ValueError) as error:
+        except (GoogleAPIError, GoogleAuthError, FutureTimeout, ValueError) as error:
             raise EventsUnavailable(f"{event} was not published: {type(error).__name__}") from error
 
-    def _client(self) -> "PublisherClient":
-        """Make the client on first use: its threads do not survive gunicorn's fork."""
-        if self._made is None:
-            from google.cloud.pubsub_v1 import PublisherClient
+    def _new_client(self) -> "PublisherClient":
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.pubsub_v1 import PublisherClient
+        from google.cloud.pubsub_v1.types import BatchSettings
 
-            self._made = PublisherClient()
-        return self._made
+        try:  # events go one by one, each waited for: collecting would only hold them back
+            return PublisherClient(BatchSettings(max_messages=1))
+        except (GoogleAuthError, ValueError) as error:
+            raise EventsUnavailable(f"Pub/Sub cannot be asked: {type(error).__name__}") from error

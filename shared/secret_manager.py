@@ -1,11 +1,10 @@
 """Secret Manager: the operators' controls, read through the API in every check."""
 
-from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import SecretMissing, SecretUnavailable
+from shared.google_client import GoogleClient
 
 if TYPE_CHECKING:
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
@@ -27,19 +26,14 @@ class SecretManager:
     def __init__(self, project: str, emulator: str | None) -> None:
         self._project = project
         self._emulator = emulator
-        self._made: SecretManagerServiceClient | None = None
-        self._making = Lock()
-
-    def prepare(self) -> None:
-        """Begin to make the client beside what a first check waits for anyway, the database: its import is slow."""
-        Thread(target=self._prepared, daemon=True).start()
+        self.client = GoogleClient(self._new_client)
 
     def read_latest(self, secret_id: str) -> SecretValue:
         """Read version ``latest`` (the one created last, whatever its state).
 
         Raises SecretMissing where there is no such secret, SecretUnavailable for all else: disabled, no right, silence.
         """
-        client = self._client()  # first, so that prepare() imports alone
+        client = self.client.get()  # first, so that prepare() imports alone
         import google_crc32c
         from google.api_core import exceptions
 
@@ -54,17 +48,6 @@ class SecretManager:
         if "data_crc32c" in payload and google_crc32c.value(payload.data) != payload.data_crc32c:
             raise SecretUnavailable(f"secret {secret_id} arrived damaged (CRC-32C differs)")
         return SecretValue(payload.data, answer.name.rpartition("/")[2])
-
-    def _prepared(self) -> None:
-        with suppress(Exception):  # whatever it is, read_latest meets it again and can say so
-            self._client()
-
-    def _client(self) -> "SecretManagerServiceClient":
-        """Make the client on first use: its threads do not survive gunicorn's fork."""
-        with self._making:
-            if self._made is None:
-                self._made = self._new_client()
-            return self._made
 
     def _new_client(self) -> "SecretManagerServiceClient":
         from google.auth.exceptions import GoogleAuthError

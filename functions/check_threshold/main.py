@@ -70,7 +70,7 @@ def _desk() -> Desk:
     settings = load_check_settings(os.environ)
     logs.configure(settings.secrets)
     secrets = SecretManager(settings.project, settings.secrets_emulator)
-    secrets.prepare()  # while the database is being connected to
+    secrets.client.prepare()  # while the database is being connected to
     return Desk(
         settings=settings,
         database=open_database(settings.database),

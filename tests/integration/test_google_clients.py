@@ -2,15 +2,18 @@
 
 import threading
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox.secret_manager import SecretManager as SecretManagerServer
+from shared.callbacks import accept
 from shared.cloud_tasks import OrderQueue
-from shared.errors import OrderRefused, SecretUnavailable
+from shared.errors import EventsUnavailable, ExchangeUnfinished, OrderRefused, SecretUnavailable
+from shared.pubsub import EventPublisher
 from shared.secret_manager import SecretManager
-from tests.rig import PROJECT, QUEUE
+from tests.rig import PROJECT, QUEUE, Rig
 
 
 @pytest.fixture
@@ -19,14 +22,19 @@ def without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
 
 
+def join_preparing() -> None:
+    """Wait for clients that are being made beside."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and "_prepared" in thread.name:
+            thread.join()
+
+
 @pytest.mark.usefixtures("without_credentials")
 def test_a_secret_that_nobody_may_read_is_unavailable(capfd: pytest.CaptureFixture[str]) -> None:
     """The last valid value serves; the attempt beside the database says nothing by itself."""
     secrets = SecretManager(PROJECT, None)
-    secrets.prepare()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and "_prepared" in thread.name:
-            thread.join()
+    secrets.client.prepare()
+    join_preparing()
     with pytest.raises(SecretUnavailable, match="DefaultCredentialsError"):
         secrets.read_latest("MICRO_BATCH_THRESHOLD_USD")
     assert "Traceback" not in capfd.readouterr().err
@@ -45,7 +53,30 @@ def test_the_client_made_beside_is_the_one_that_reads() -> None:
     with SecretManagerServer() as server:
         server.add_version(PROJECT, "LEVER", "20")
         secrets = SecretManager(PROJECT, server.address)
-        secrets.prepare()
-        made = secrets._client()
+        secrets.client.prepare()
+        made = secrets.client.get()
         assert secrets.read_latest("LEVER").payload == b"20"
-        assert secrets._client() is made
+        assert secrets.client.get() is made
+
+
+@pytest.mark.usefixtures("without_credentials")
+def test_an_event_that_nobody_may_publish_waits() -> None:
+    """The money is where it should be by then; the next check tries again."""
+    publisher = EventPublisher("projects/p/topics/batch-events")
+    for _ in range(2):
+        with pytest.raises(EventsUnavailable, match="DefaultCredentialsError"):
+            publisher.publish(uuid.uuid4(), "batch.completed", "{}")
+
+
+def test_the_event_client_is_made_while_changenow_is_asked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback that gets as far as that will publish, if not now; whatever ChangeNow says, the client is made."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
+    rig.pay("25.00")
+    rig.check()
+    (batch,) = rig.batches()
+    publisher = EventPublisher("projects/p/topics/batch-events")
+    desk = replace(rig.callback_desk, publisher=publisher)
+    with pytest.raises(ExchangeUnfinished):
+        accept(desk, rig.response(batch, "24.80"))
+    join_preparing()
+    assert publisher.client.made

@@ -116,6 +116,7 @@ def _with_client(part: Part, address: str | None) -> Part:
     """Give a part the client that one like it has made before."""
     key = (type(part), str(address))
     if key not in _clients:
-        _clients[key] = part._client()
-    part._made = _clients[key]
+        part.client.get()
+        _clients[key] = part.client
+    part.client = _clients[key]
     return part

@@ -1,0 +1,38 @@
+"""Google's clients, each made on first use: their import is slow, and their threads do not survive gunicorn's fork."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock, Thread
+from typing import Generic, TypeVar
+
+Client = TypeVar("Client")
+
+
+class GoogleClient(Generic[Client]):
+    """One client of a process, whoever asks for it first."""
+
+    def __init__(self, make: Callable[[], Client]) -> None:
+        self._make = make
+        self._made: Client | None = None
+        self._making = Lock()
+
+    @property
+    def made(self) -> bool:
+        """Whether it is there already."""
+        return self._made is not None
+
+    def prepare(self) -> None:
+        """Begin to make it beside something that is waited for anyway; nothing to do once it is made."""
+        if not self.made:
+            Thread(target=self._prepared, daemon=True).start()
+
+    def get(self) -> Client:
+        """Return the client; raises whatever making it raises, and tries again next time."""
+        with self._making:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+    def _prepared(self) -> None:
+        with suppress(Exception):  # whatever it is, get() meets it again and its caller can say so
+            self.get()
