@@ -1,7 +1,8 @@
 """Google's clients, each made on first use: their import is slow, and their threads do not survive gunicorn's fork."""
 
-from collections.abc import Callable
-from contextlib import suppress
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock, Thread
 from typing import Generic, TypeVar
 
@@ -30,9 +31,22 @@ class GoogleClient(Generic[Client]):
         """Return the client; raises whatever making it raises, and tries again next time."""
         with self._making:
             if self._made is None:
-                self._made = self._make()
+                with _collector_paused():
+                    self._made = self._make()
             return self._made
 
     def _prepared(self) -> None:
         with suppress(Exception):  # whatever it is, get() meets it again and its caller can say so
             self.get()
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep garbage collection out of an import: all that it makes stays, and would be looked at again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,5 +1,6 @@
 """Google's clients where they cannot even be made: no credentials, as when the metadata server does not answer."""
 
+import gc
 import threading
 import uuid
 from dataclasses import replace
@@ -66,6 +67,7 @@ def test_an_event_that_nobody_may_publish_waits() -> None:
     for _ in range(2):
         with pytest.raises(EventsUnavailable, match="DefaultCredentialsError"):
             publisher.publish(uuid.uuid4(), "batch.completed", "{}")
+        assert gc.isenabled()  # paused while a client is made, however that ends
 
 
 def test_the_event_client_is_made_while_changenow_is_asked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
