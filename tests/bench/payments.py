@@ -12,35 +12,46 @@ from tests.rig import run
 from tests.sessions import open_session
 
 HISTORY_BATCHES: Final = 500
-INSERTED_AT_ONCE: Final = 500_000
+HISTORY_STEPS: Final = 10
 PRICE_USD: Final = Decimal(3000)
 
 # Amounts of up to 50 dollars with eight random decimals: what is left over of a distribution is spread over all of
-# its payments, which is the costly case. Every second payment knows its ETH.
+# its payments, which is the costly case. Every second payment knows its ETH; clients' addresses are of several chains.
 _INSERT: Final = """
 INSERT INTO payout_accumulation (
     client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp, accumulated_eth,
-    accumulated_amount_usdt, conversion_status, conversion_tx_hash, client_wallet_address, client_payout_currency,
-    client_payout_network, nowpayments_payment_id, nowpayments_pay_address, nowpayments_outcome_amount,
-    created_at, updated_at, batch_conversion_id)
+    client_wallet_address, client_payout_currency, client_payout_network, nowpayments_payment_id,
+    nowpayments_pay_address, nowpayments_outcome_amount, created_at, updated_at)
 SELECT
     'client-' || n %% 997, n, dollars, 'eth', paid_at, dollars,
-    CASE WHEN batch IS NOT NULL THEN dollars END,
-    CASE WHEN batch IS NULL THEN 'pending' ELSE 'completed' END,
-    CASE WHEN batch IS NOT NULL THEN '0x' || repeat('ab', 32) END,
-    '0x' || md5(CAST(n AS text)) || '00000000', 'usdt', 'eth', CAST(5000000000 + n AS text),
+    left(repeat(md5(CAST(n AS text)), 2), address_length), 'usdt', 'eth', CAST(5000000000 + n AS text),
     '0x' || md5(CAST(-n AS text)) || '00000000',
     CASE WHEN n %% 2 = 0 THEN ROUND(dollars / {price}, 18) END,
-    paid_at, paid_at, batch
+    paid_at, paid_at
 FROM (
     SELECT
         n,
         ROUND(CAST(0.01 + random() * 49.99 AS numeric), 8) AS dollars,
         CAST(%s AS timestamp) + n * INTERVAL '1 second' AS paid_at,
-        (CAST(%s AS uuid[]))[1 + n * %s / CAST(%s AS bigint)] AS batch
+        (ARRAY[34, 42, 44, 62])[CAST(floor(1 + random() * 4) AS integer)] AS address_length
     FROM generate_series(CAST(%s AS bigint), CAST(%s AS bigint)) AS n
 ) AS payment
 """.replace("{price}", str(PRICE_USD))
+
+# The history's payments take all later steps as well: where its rows lie, and which holes they leave in their pages,
+# decides where the next batch's rows lie. Rows of one size, merely inserted, would leave a hole for one in every page.
+_CLAIM_HISTORY: Final = (
+    "UPDATE payout_accumulation SET conversion_status = 'swapping', updated_at = created_at,"
+    " batch_conversion_id = (CAST(%s AS uuid[]))[1 + user_id * %s / %s] WHERE id > %s"
+)
+_COMPLETE_HISTORY: Final = (
+    "UPDATE payout_accumulation SET conversion_status = 'completed', accumulated_amount_usdt = accumulated_eth,"
+    " conversion_tx_hash = '0x' || repeat('ab', 32) WHERE id > %s"
+)
+_PAY_OUT_HISTORY: Final = (
+    "UPDATE payout_accumulation SET is_paid_out = TRUE, payout_batch_id = 'payout-' || user_id / 50,"
+    " paid_out_at = created_at WHERE id > %s"
+)
 
 _BATCH: Final = (
     "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, conversion_status,"
@@ -79,17 +90,20 @@ class Payments:
         return next(iter(self.sql(text, *parameters)[0].values()))
 
     def add_history(self, payments: int) -> None:
-        """Fill the table with payments of batches long completed."""
+        """Fill the table with payments of batches long completed, vacuumed as often as a tenth of it has come."""
         batches = [str(uuid.UUID(int=random.getrandbits(128), version=4)) for _ in range(HISTORY_BATCHES)]
         self.sql("SET session_replication_role = replica")
         for batch in batches:
             self.sql(_BATCH, batch, 1, "completed", payments // HISTORY_BATCHES, f"h{batch[:13]}", "0xpayin", 1)
-        for first in range(0, payments, INSERTED_AT_ONCE):
-            last = min(first + INSERTED_AT_ONCE, payments) - 1
-            self.sql(_INSERT, "2024-01-01", batches, HISTORY_BATCHES, payments, first, last)
+        at_once = max(1, payments // HISTORY_STEPS)
+        for first in range(0, payments, at_once):
+            self.sql(_INSERT, "2024-01-01", first, min(first + at_once, payments) - 1)
+            self.sql(_CLAIM_HISTORY, batches, HISTORY_BATCHES, payments, self._history_last_id)
+            self.sql(_COMPLETE_HISTORY, self._history_last_id)
+            self.sql(_PAY_OUT_HISTORY, self._history_last_id)
+            self._history_last_id = self.value("SELECT MAX(id) FROM payout_accumulation")
+            self.settle_down()
         self.sql("RESET session_replication_role")
-        self._history_last_id = self.value("SELECT COALESCE(MAX(id), 0) FROM payout_accumulation")
-        self.settle_down()
 
     def add_pending(self, payments: int) -> None:
         """Add payments that wait to be claimed, and let the server catch up."""
@@ -98,7 +112,7 @@ class Payments:
 
     def insert_pending(self, payments: int) -> None:
         """Add payments that wait to be claimed."""
-        self.sql(_INSERT, "2026-01-01", [], 1, payments, 0, payments - 1)
+        self.sql(_INSERT, "2026-01-01", 0, payments - 1)
 
     def remove(self) -> None:
         """Take all but the history out of the table, so that it is as long as it was, and end the batches."""
