@@ -1,7 +1,6 @@
 """Pub/Sub: batch events go out after the commit; a topic that does not answer never holds up the money path."""
 
 import uuid
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import EventsUnavailable
@@ -35,7 +34,7 @@ class EventPublisher:
                 timeout=PUBLISH_TIMEOUT_S,
             )
             future.result(timeout=PUBLISH_TIMEOUT_S)
-        except (GoogleAPIError, GoogleAuthError, FutureTimeout, ValueError) as error:
+        except (GoogleAPIError, GoogleAuthError, TimeoutError, ValueError) as error:
             raise EventsUnavailable(f"{event} was not published: {type(error).__name__}") from error
 
     def _new_client(self) -> "PublisherClient":

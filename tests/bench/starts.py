@@ -15,7 +15,7 @@ from tests.bench.figures import Figure, Report
 from tests.bench.stage import Stage, call_back, tick
 from tests.e2e.stage import EVENT_HEADERS
 
-TURNS: Final = 21  # the first, which fills the disk's cache, is not counted
+TURNS: Final = 41  # the first, which fills the disk's cache, is not counted
 TARGET: Final = 1.15
 ANSWER_TIMEOUT_S: Final = 60
 
