@@ -115,7 +115,7 @@ class Life:
             smallest = [figure.median for figure in report.of("memory", f"peak RSS of {function}")]
             report.add(Figure("memory", f"peak RSS of {function}", size, "MiB", (round(peak, 1),)))
             if smallest and size == 1_000_000:
-                grown = (round(peak - smallest[0], 1),)
+                grown = (round(peak - smallest[0], 1) + 0.0,)  # no minus before a zero
                 name = f"peak RSS of {function}, more than at the smallest size"
                 report.add(Figure("memory", name, size, "MiB", grown, target=RSS_TARGET_MIB))
 
