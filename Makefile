@@ -1,7 +1,7 @@
 # Every target installs what it needs first; see `make help`.
 
 PYTHON ?= python3
-PAYMENTS ?= sandbox/payments.csv
+PAYMENTS ?= sandbox/demo/payments.csv
 PYTEST_ARGS ?= -n 2
 SEEDS ?= 1000
 BENCH_ARGS ?=
@@ -22,7 +22,7 @@ $(INSTALLED): $(REQUIREMENTS)
 	  || { echo 'make setup: Python 3.11 or newer is needed, as $(PYTHON) or by make PYTHON=...' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo 'make setup: $(PYTHON) lacks venv or ensurepip (on Debian and Ubuntu: apt install python3-venv)' >&2; exit 1; }
-	$(PYTHON) -m ops.environment
+	$(PYTHON) -m ops.venv
 
 lint: setup ## Check style, formatting and types.
 	.venv/bin/ruff check
@@ -49,10 +49,10 @@ sandbox: setup ## Keep the same world running, to type payments and checks into.
 	@.venv/bin/python -m sandbox run
 
 migrate: setup ## Bring the database of DATABASE_URL, or of the Cloud SQL settings, up to date.
-	.venv/bin/python -m ops.migrate
+	.venv/bin/python -m ops.schema.migrate
 
 package: setup ## Build build/<function>.zip, the same bytes each time.
-	.venv/bin/python -m ops.package
+	.venv/bin/python -m ops.deployment.package
 
 clean: ## Remove .venv, build/ and the tools' caches.
 	rm -rf .venv .venv-checkov .venv.lock build .mypy_cache .pytest_cache .ruff_cache .hypothesis

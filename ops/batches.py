@@ -13,8 +13,8 @@ from typing import Any
 
 from pg8000.dbapi import Connection
 
-from shared import database
 from shared.errors import DatabaseUnavailable, SettingsInvalid
+from shared.outside import database
 from shared.settings import load_database_settings
 
 DONE, REFUSED, TRY_AGAIN = 0, 1, 3

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
 
-from shared import database
 from shared.errors import DatabaseUnavailable, SettingsInvalid
-from shared.money import dollars
+from shared.model.money import dollars
+from shared.outside import database
 from shared.settings import load_database_settings
 
 DONE, REFUSED, TRY_AGAIN = 0, 1, 3

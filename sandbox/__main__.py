@@ -2,7 +2,7 @@
 
 import sys
 
-from sandbox.interrupts import Interrupted, Interrupts
+from sandbox.processes.interrupts import Interrupted, Interrupts
 
 
 def run() -> int:

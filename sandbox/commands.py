@@ -7,16 +7,16 @@ from pathlib import Path
 import requests
 from google.api_core.exceptions import GoogleAPICallError
 
-from sandbox import operations
-from sandbox.addresses import POLICY_SECRET, THRESHOLD_SECRET, NoWorldError, find_world
-from sandbox.demo import run_demo
-from sandbox.function_process import FunctionError
-from sandbox.interrupts import Interrupts
-from sandbox.kept import keep_running
-from sandbox.postgres import PostgresError
-from sandbox.status import status_lines
+from sandbox.demo.kept import keep_running
+from sandbox.demo.play import run_demo
+from sandbox.demo.status import status_lines
+from sandbox.postgres.server import PostgresError
+from sandbox.processes.interrupts import Interrupts
+from sandbox.world import operations
+from sandbox.world.addresses import POLICY_SECRET, THRESHOLD_SECRET, NoWorldError, find_world
+from sandbox.world.function_process import FunctionError
 
-PAYMENTS = Path(__file__).with_name("payments.csv")
+PAYMENTS = Path(__file__).parent / "demo" / "payments.csv"
 TICK_S = 900.0
 DONE, FAILED = 0, 1
 
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="play payments through everything, print the account")
     file = demo.add_mutually_exclusive_group()
-    file.add_argument("file", nargs="?", type=Path, help="CSV file; sandbox/payments.csv")
+    file.add_argument("file", nargs="?", type=Path, help="CSV file; sandbox/demo/payments.csv")
     file.add_argument("--payments", type=Path, metavar="FILE", help="the same, by name")
     run = commands.add_parser("run", help="keep the world running until Ctrl-C")
     run.add_argument("--every", type=float, default=TICK_S, metavar="SECONDS", help="0: no ticks")

@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from shared.money import plain
+from shared.model.money import plain
 
 logger: Final = logging.getLogger("micro_batch")
 

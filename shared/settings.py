@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from shared.errors import MicroBatchError, SettingsInvalid
-from shared.money import parse_amount
+from shared.model.money import parse_amount
 
 CHANGENOW_API_URL: Final = "https://api.changenow.io/v2"
 

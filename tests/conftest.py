@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from ops.migrate import migrate
-from sandbox.postgres import Postgres
+from ops.schema.migrate import migrate
+from sandbox.postgres.server import Postgres
 from shared.settings import CHECK_THRESHOLD, SWAP_EXECUTED
 from tests.rig import PROJECT, Peers, Rig, running_peers
 from tests.sessions import open_session

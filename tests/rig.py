@@ -14,17 +14,18 @@ from typing import Any
 
 from pg8000.dbapi import Connection
 
-from sandbox.changenow import ChangeNow
-from sandbox.cloud_tasks import CloudTasks
-from sandbox.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
-from sandbox.market import Market
-from sandbox.secret_manager import SecretManager
-from shared import callbacks, changenow, checks
-from shared.callbacks import Done
-from shared.checks import Outcome, run_check
-from shared.cloud_tasks import OrderQueue
-from shared.database import Database, open_database
-from shared.secret_manager import SecretManager as SecretManagerClient
+from sandbox.changenow.market import Market
+from sandbox.changenow.server import ChangeNow
+from sandbox.cloud_tasks.server import CloudTasks
+from sandbox.peers.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
+from sandbox.secret_manager.server import SecretManager
+from shared.flow import callback, check
+from shared.flow.callback import Done
+from shared.flow.check import Outcome, run_check
+from shared.outside import changenow
+from shared.outside.cloud_tasks import OrderQueue
+from shared.outside.database import Database, open_database
+from shared.outside.secret_manager import SecretManager as SecretManagerClient
 from shared.settings import load_callback_settings, load_check_settings
 from tests.sessions import open_session
 
@@ -121,10 +122,10 @@ class Rig:
             **self.overrides,
         }
 
-    def make_check_desk(self) -> checks.Desk:
+    def make_check_desk(self) -> check.Desk:
         """Wire check_threshold as its main.py does, with the test's clock."""
         settings = load_check_settings(self.environment)
-        return checks.Desk(
+        return check.Desk(
             settings=settings,
             database=self._database(open_database(settings.database)),
             exchange=changenow.ChangeNow(
@@ -142,10 +143,10 @@ class Rig:
             now=self.clock,
         )
 
-    def make_callback_desk(self) -> callbacks.Desk:
+    def make_callback_desk(self) -> callback.Desk:
         """Wire swap_executed as its main.py does, with the test's clock."""
         settings = load_callback_settings(self.environment)
-        return callbacks.Desk(
+        return callback.Desk(
             settings=settings,
             database=self._database(open_database(settings.database)),
             exchange=changenow.ChangeNow(
@@ -161,7 +162,7 @@ class Rig:
 
     def call_back(self, token: str) -> Done:
         """Deliver one callback."""
-        return callbacks.accept(self.callback_desk, token)
+        return callback.accept(self.callback_desk, token)
 
     def set_threshold(self, text: str | bytes) -> None:
         """Add a version to the threshold's secret, as an operator would."""

@@ -12,13 +12,13 @@ from cloudevents.http import CloudEvent
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shared import logs
-from shared.changenow import ChangeNow
-from shared.checks import Desk, run_check
-from shared.cloud_tasks import OrderQueue
-from shared.database import open_database
 from shared.errors import DatabaseUnavailable, SettingsInvalid
-from shared.pubsub import EventPublisher
-from shared.secret_manager import SecretManager
+from shared.flow.check import Desk, run_check
+from shared.outside.changenow import ChangeNow
+from shared.outside.cloud_tasks import OrderQueue
+from shared.outside.database import open_database
+from shared.outside.pubsub import EventPublisher
+from shared.outside.secret_manager import SecretManager
 from shared.settings import load_check_settings
 
 

@@ -11,9 +11,7 @@ import functions_framework
 from flask import Request, Response, jsonify
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from shared import callbacks, logs
-from shared.changenow import ChangeNow
-from shared.database import open_database
+from shared import logs
 from shared.errors import (
     BatchConflict,
     BatchUnknown,
@@ -25,8 +23,11 @@ from shared.errors import (
     Unavailable,
     ValueImpossible,
 )
-from shared.money import plain
-from shared.pubsub import EventPublisher
+from shared.flow import callback
+from shared.model.money import plain
+from shared.outside.changenow import ChangeNow
+from shared.outside.database import open_database
+from shared.outside.pubsub import EventPublisher
 from shared.settings import load_callback_settings
 
 BODY_BYTES_MAX: Final = 16 * 1024
@@ -58,7 +59,7 @@ def swap_executed(request: Request) -> Response:
         return _answer(500, status="error", message="internal error; see the log")
 
 
-def _routed(desk: callbacks.Desk, request: Request) -> Response:
+def _routed(desk: callback.Desk, request: Request) -> Response:
     path = request.path.rstrip("/") or "/"
     if path == "/health" and request.method in ("GET", "HEAD"):
         return _health(desk)
@@ -71,9 +72,9 @@ def _routed(desk: callbacks.Desk, request: Request) -> Response:
     return _callback(desk, request)
 
 
-def _callback(desk: callbacks.Desk, request: Request) -> Response:
+def _callback(desk: callback.Desk, request: Request) -> Response:
     try:
-        done = callbacks.accept(desk, _token(request))
+        done = callback.accept(desk, _token(request))
     except RequestEntityTooLarge:
         return _refused(413, "body_too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
     except Refused as refusal:
@@ -81,7 +82,7 @@ def _callback(desk: callbacks.Desk, request: Request) -> Response:
     except Unavailable as error:
         if isinstance(error, DatabaseUnavailable):
             logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
-        callbacks.log_deferred(str(error))
+        callback.log_deferred(str(error))
         return _unavailable("not now; the callback has to come again")
     return _answer(
         200,
@@ -127,9 +128,9 @@ def _body(request: Request) -> bytes:
     return bytes(kept)
 
 
-def _health(desk: callbacks.Desk) -> Response:
+def _health(desk: callback.Desk) -> Response:
     try:
-        callbacks.health(desk)
+        callback.health(desk)
     except DatabaseUnavailable as error:
         logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
         return _answer(503, status="unhealthy", database="unavailable")
@@ -137,7 +138,7 @@ def _health(desk: callbacks.Desk) -> Response:
 
 
 def _refused(status_code: int, refusal: str, reason: str) -> Response:
-    callbacks.log_refused(status_code, refusal, reason)
+    callback.log_refused(status_code, refusal, reason)
     return _answer(status_code, status="error", message=reason)
 
 
@@ -154,12 +155,12 @@ def _answer(status_code: int, **document: Any) -> Response:
 
 
 @cache
-def _desk() -> callbacks.Desk:
+def _desk() -> callback.Desk:
     """Wire the parts on the first request: threads and channels made at import do not survive gunicorn's fork."""
     logs.configure()
     settings = load_callback_settings(os.environ)
     logs.configure(settings.secrets)
-    return callbacks.Desk(
+    return callback.Desk(
         settings=settings,
         database=open_database(settings.database),
         exchange=ChangeNow(settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s),

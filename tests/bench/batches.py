@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from sandbox.function_process import FunctionProcess
+from sandbox.world.function_process import FunctionProcess
 from tests.bench.figures import Figure, Report
 from tests.bench.payments import plan_as_functions_do
 from tests.bench.stage import (

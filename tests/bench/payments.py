@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pg8000.dbapi import Connection
 
-from shared.database import PLANS
+from shared.outside.database import PLANS
 from tests.rig import run
 from tests.sessions import open_session
 

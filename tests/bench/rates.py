@@ -8,9 +8,9 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sandbox.function_process import CHECK_THRESHOLD, SWAP_EXECUTED
-from sandbox.tcp_proxy import TcpProxy
-from shared.tokens import decrypt_gchostpay1_to_microbatch_token, encrypt_microbatch_to_gchostpay1_token
+from sandbox.wire.tcp_proxy import TcpProxy
+from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED
+from shared.model.tokens import decrypt_gchostpay1_to_microbatch_token, encrypt_microbatch_to_gchostpay1_token
 from tests.bench.figures import Figure, Report
 from tests.bench.stage import TX_HASH, Stage, at_once, call_back, seconds, tick
 from tests.rig import SIGNING_KEY, response_token

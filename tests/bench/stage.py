@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import requests
 
-from ops.migrate import migrate
-from sandbox.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess, Target
-from sandbox.keeper import _descendants
-from sandbox.market import ETH_TO_USDT, Market
-from sandbox.postgres import Postgres
-from sandbox.pubsub import PubSub
+from ops.schema.migrate import migrate
+from sandbox.changenow.market import ETH_TO_USDT, Market
+from sandbox.postgres.server import Postgres
+from sandbox.processes.keeper import _descendants
+from sandbox.pubsub.server import PubSub
+from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess, Target
 from tests.bench.payments import PRICE_USD, Payments
 from tests.e2e.stage import EVENT_HEADERS
 from tests.rig import (

@@ -10,7 +10,7 @@ from typing import Final
 
 import requests
 
-from sandbox.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess, Target
+from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess, Target
 from tests.bench.figures import Figure, Report
 from tests.bench.stage import Stage, call_back, tick
 from tests.e2e.stage import EVENT_HEADERS

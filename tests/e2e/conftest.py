@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.postgres import Postgres
+from sandbox.postgres.server import Postgres
 from tests.e2e.stage import Stage, running_stage
 from tests.rig import Peers
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from sandbox.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess
+from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess
 from tests.rig import API_KEY, PROJECT, SIGNING_KEY, Peers, Rig
 from tests.sessions import open_session
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from sandbox.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess
+from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess
 from tests.e2e.stage import EVENT_HEADERS, PATIENCE_S, Stage
 from tests.rig import PROJECT, SIGNING_KEY
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox import faults
-from sandbox.http_service import Request
+from sandbox.wire import faults
+from sandbox.wire.http_server import Request
 from tests.e2e.stage import Stage
 
 RANGE, ESTIMATE, CREATE, BY_ID = (

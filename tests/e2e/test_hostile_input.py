@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox import faults
+from sandbox.wire import faults
 from tests.e2e.stage import EVENT_HEADERS, PATIENCE_S, POLICY, Stage
 from tests.rig import PROJECT, decode, encode, response_payload, sign
 

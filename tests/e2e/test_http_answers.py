@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from sandbox import faults
+from sandbox.wire import faults
 from tests.e2e.stage import Stage
 from tests.rig import new_id
 

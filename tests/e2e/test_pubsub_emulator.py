@@ -20,7 +20,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from sandbox.postgres import Postgres
+from sandbox.postgres.server import Postgres
 from tests.e2e.stage import Stage, running_stage
 from tests.rig import PROJECT, Peers
 from tests.sessions import query

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from sandbox.account import Account, find_problems, take_account
-from sandbox.addresses import NoWorldError, find_world
-from sandbox.function_process import FunctionError
-from sandbox.world import StillWaitingError, Wishes, World
+from sandbox.demo.account import Account, find_problems, take_account
+from sandbox.world.addresses import NoWorldError, find_world
+from sandbox.world.function_process import FunctionError
+from sandbox.world.world import StillWaitingError, Wishes, World
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -6,7 +6,7 @@ import sys
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from tests.simulation import campaign  # gRPC reads its verbosity when it is first imported
+from tests.simulation.engine import campaign  # gRPC reads its verbosity when it is first imported
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation.servers import Servers, running_servers
+from tests.simulation.world.servers import Servers, running_servers
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,13 @@ import pytest
 from cloudevents.http import CloudEvent
 from werkzeug.exceptions import InternalServerError
 
-from sandbox import faults
-from sandbox.market import Market
-from sandbox.pubsub import PubSub
+from sandbox.changenow.market import Market
+from sandbox.pubsub.server import PubSub
+from sandbox.wire import faults
 from shared import logs
-from shared.checks import CHECK_LOCK, run_check
 from shared.errors import MicroBatchError
-from shared.pubsub import EventPublisher
+from shared.flow.check import CHECK_LOCK, run_check
+from shared.outside.pubsub import EventPublisher
 from tests.rig import Rig
 
 Line = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.postgres import Postgres
+from sandbox.postgres.server import Postgres
 from shared.logs import Event
 from tests.rig import PROJECT, Peers, Rig
 from tests.terraform.logging_filter import matches

@@ -1,4 +1,4 @@
-"""`python -m ops.deploy`: a plan looked at, a deployment tried, a schedule paused; on the sandbox's world."""
+"""Deployment commands: a plan looked at, a deployment tried, a schedule paused; on the sandbox's world."""
 
 import copy
 import json
@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ops.deploy import DONE, REFUSED, TRY_AGAIN, main
-from ops.installation import Installation
-from ops.plan_review import objections
-from sandbox.addresses import BATCH_QUEUE, CHECK_TOPIC, RESPONSE_QUEUE, queue_path, topic_path
-from sandbox.http_service import Answer, HttpService, Request
-from sandbox.world import Wishes, World
+from ops.deployment.commands import DONE, REFUSED, TRY_AGAIN, main
+from ops.deployment.installation import Installation
+from ops.deployment.plan_review import objections
+from sandbox.wire.http_server import Answer, HttpService, Request
+from sandbox.world.addresses import BATCH_QUEUE, CHECK_TOPIC, RESPONSE_QUEUE, queue_path, topic_path
+from sandbox.world.world import Wishes, World
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.pubsub import PubSub
-from sandbox.secret_manager import SecretManager
-from shared.controls import THRESHOLD_SECRET
+from sandbox.pubsub.server import PubSub
+from sandbox.secret_manager.server import SecretManager
+from shared.flow.levers import THRESHOLD_SECRET
 from tests.archives import served, unpack
 from tests.sessions import query
 from tests.terraform.planned_environment import environment

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared import controls, settings
-from shared.policy import Policy, parse_policy, parse_threshold
+from shared import settings
+from shared.flow import levers
+from shared.model.policy import Policy, parse_policy, parse_threshold
 from tests.terraform.planned_environment import SECRET_VALUES, environment, secret_variables, service
 from tests.terraform.tool import of_type, resources
 
@@ -75,16 +76,16 @@ def test_the_seeds_are_the_codes_defaults(plan: dict[str, Any]) -> None:
         address.split('"')[1]: values["secret_data"]
         for address, values in of_type(plan, "google_secret_manager_secret_version.seed").items()
     }
-    assert set(seeds) == {controls.THRESHOLD_SECRET, controls.POLICY_SECRET}
-    assert seeds[controls.THRESHOLD_SECRET] == "20.00"
-    assert parse_threshold(seeds[controls.THRESHOLD_SECRET].encode()) == 20
-    assert parse_policy(seeds[controls.POLICY_SECRET].encode()) == Policy()
+    assert set(seeds) == {levers.THRESHOLD_SECRET, levers.POLICY_SECRET}
+    assert seeds[levers.THRESHOLD_SECRET] == "20.00"
+    assert parse_threshold(seeds[levers.THRESHOLD_SECRET].encode()) == 20
+    assert parse_policy(seeds[levers.POLICY_SECRET].encode()) == Policy()
 
 
 def test_the_secrets_read_through_the_api_are_granted(plan: dict[str, Any]) -> None:
     """Those that only check_threshold reads, in each check."""
     grants = set(of_type(plan, "google_secret_manager_secret_iam_member.accessor"))
-    for secret in (controls.THRESHOLD_SECRET, controls.POLICY_SECRET):
+    for secret in (levers.THRESHOLD_SECRET, levers.POLICY_SECRET):
         assert f'google_secret_manager_secret_iam_member.accessor["check_threshold/{secret}"]' in grants
         assert f'google_secret_manager_secret_iam_member.accessor["swap_executed/{secret}"]' not in grants
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.package import build, function_names
+from ops.deployment.package import build, function_names
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = ROOT / "terraform"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import ValueImpossible
-from shared.money import (
+from shared.model.money import (
     allocate,
     decimal_from_double,
     distribute_usdt_proportionally,

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from shared.controls import policy_text
 from shared.errors import ControlInvalid
-from shared.policy import Pending, Policy, Reason, decide, is_within, parse_policy, parse_threshold
+from shared.flow.levers import policy_text
+from shared.model.policy import Pending, Policy, Reason, decide, is_within, parse_policy, parse_threshold
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.gchostpay1_tokens import (
+from sandbox.peers.gchostpay1_tokens import (
     Execution,
     decrypt_microbatch_to_gchostpay1_token,
     encrypt_gchostpay1_to_microbatch_token,
 )
 from shared.errors import MicroBatchError, TokenRejected, ValueImpossible
-from shared.tokens import decrypt_gchostpay1_to_microbatch_token, encrypt_microbatch_to_gchostpay1_token
+from shared.model.tokens import decrypt_gchostpay1_to_microbatch_token, encrypt_microbatch_to_gchostpay1_token
 
 KEY = "a-key"
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.migrate import migrate
-from sandbox.postgres import Postgres
-from sandbox.tcp_proxy import TcpProxy
+from ops.schema.migrate import migrate
+from sandbox.postgres.server import Postgres
+from sandbox.wire.tcp_proxy import TcpProxy
 from tests.e2e.outages.site import SETTINGS, STATEMENT_S, Site
 from tests.e2e.stage import Stage, running_stage
 from tests.rig import Peers

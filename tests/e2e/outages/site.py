@@ -9,10 +9,10 @@ from typing import TypeVar
 import pytest
 import requests
 
-from sandbox.faults import Faults
-from sandbox.function_process import FunctionProcess
-from sandbox.postgres import Postgres
-from sandbox.tcp_proxy import TcpProxy
+from sandbox.postgres.server import Postgres
+from sandbox.wire.faults import Faults
+from sandbox.wire.tcp_proxy import TcpProxy
+from sandbox.world.function_process import FunctionProcess
 from tests.e2e.stage import Stage
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sandbox import faults
+from sandbox.wire import faults
 from tests.e2e.outages.site import Site, killed_while, wait_for
 from tests.e2e.stage import Stage
 

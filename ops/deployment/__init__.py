@@ -1,0 +1,1 @@
+"""What a deployment needs beside Terraform: archives, the plan's review, the smoke test, the rollback."""

@@ -1,0 +1,98 @@
+"""Builds build/<function>.zip, one self-contained source archive for each function: `make package`.
+
+The bytes depend on the files' contents alone: not on when, where or by whom it is built, nor on
+the machine's compression library, since entries are stored uncompressed (they are small).
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+UNIX = 3
+PLAIN_FILE_MODE = 0o100644
+SHARED_SUFFIXES = (".py", ".sql")
+
+
+@dataclass(frozen=True)
+class Package:
+    """One archive as it lies on disk."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+def function_names(root: Path = ROOT) -> list[str]:
+    """The folders of functions/ that hold a main.py, in order."""
+    return sorted(main.parent.name for main in root.glob("functions/*/main.py"))
+
+
+def package_contents(name: str, root: Path = ROOT) -> dict[str, bytes]:
+    """What the archive of function *name* holds, by path inside it, and nothing beside."""
+    folder = root / "functions" / name
+    constraints = (root / "constraints.txt").read_bytes()
+    contents = {
+        "main.py": (folder / "main.py").read_bytes(),
+        "requirements.txt": _pinned_requirements(folder / "requirements.txt", constraints),
+        "constraints.txt": constraints,
+    }
+    shared = [file for file in (root / "shared").rglob("*") if file.suffix in SHARED_SUFFIXES]
+    for file in shared:
+        contents[file.relative_to(root).as_posix()] = file.read_bytes()
+    return dict(sorted(contents.items()))
+
+
+def _pinned_requirements(requirements: Path, constraints: bytes) -> bytes:
+    """The function's requirements, held to the constraints that lie beside them in the archive.
+
+    The platform's build keys its cache of installed packages by the contents of requirements.txt:
+    without the hash a change of constraints.txt alone would not be installed.
+    """
+    digest = hashlib.sha256(constraints).hexdigest()
+    header = f"-c constraints.txt\n# constraints.txt has sha256 {digest}\n"
+    return header.encode() + requirements.read_bytes()
+
+
+def build(name: str, out: Path, root: Path = ROOT) -> Package:
+    """Write *out*/<name>.zip whole or not at all; the same sources give the same bytes."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{name}.zip"
+    unfinished = out / f".{name}.{os.getpid()}.zip"
+    try:
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
+            for entry, data in package_contents(name, root).items():
+                archive.writestr(_entry_info(entry), data)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    data = path.read_bytes()
+    return Package(path, len(data), hashlib.sha256(data).hexdigest())
+
+
+def _entry_info(entry: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(entry, EARLIEST_ZIP_TIME)
+    info.create_system = UNIX
+    info.external_attr = PLAIN_FILE_MODE << 16
+    info.compress_type = zipfile.ZIP_STORED
+    return info
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build every function's archive and print its path, size in bytes and SHA-256."""
+    parser = argparse.ArgumentParser(prog="python -m ops.deployment.package", description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "build", help="folder of the archives")
+    out: Path = parser.parse_args(arguments).out
+    for name in function_names():
+        package = build(name, out)
+        print(f"{package.path}  {package.size_bytes} bytes  sha256 {package.sha256}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How a database is brought up to the migrations in ops/migrations."""

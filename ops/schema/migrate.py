@@ -1,0 +1,195 @@
+"""Brings a database up to the migrations in ops/migrations: `make migrate`.
+
+Each file runs in one transaction together with its row in schema_migrations; a file that begins
+with "-- migrate: no-transaction" runs statement by statement and can be repeated. Two runs at once
+wait for each other, and the second finds the work done.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+
+from pg8000.dbapi import Connection
+from pg8000.exceptions import DatabaseError
+
+from ops.schema.migration_files import FOLDER, Migration, MigrationRefusedError, read_migrations
+from ops.schema.migration_run import (
+    LOST,
+    MigrationBusyError,
+    MigrationFailedError,
+    Patience,
+    apply,
+    execute,
+    explain,
+)
+from shared.errors import DatabaseUnavailable, SettingsInvalid
+from shared.outside import database
+from shared.settings import load_database_settings
+
+# One runner at a time. Every program that takes advisory locks in this database needs its own key.
+RUNNER_LOCK_KEY = int.from_bytes(b"migrate\0")
+
+DEFAULT_PATIENCE = Patience()
+STATEMENT_MAX_S = 4 * 60 * 60
+
+DONE, REFUSED, TRY_AGAIN = 0, 1, 3
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One row of schema_migrations."""
+
+    version: int
+    name: str
+    checksum: str
+    applied_at: datetime
+
+
+def migrate(
+    connect: Callable[[], Connection],
+    *,
+    folder: Path = FOLDER,
+    patience: Patience = DEFAULT_PATIENCE,
+    say: Callable[[str], None] | None = None,
+) -> list[str]:
+    """Apply what is missing, in order, and return the titles of what was applied now.
+
+    Raises MigrationRefusedError, MigrationFailedError, MigrationBusyError or DatabaseUnavailable;
+    after each of them the same run can be repeated.
+    """
+    migrations = read_migrations(folder)
+    with _session(connect) as connection, _only_runner(connection, patience):
+        execute(
+            connection,
+            "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY,"
+            " name TEXT NOT NULL, checksum TEXT NOT NULL,"
+            " applied_at TIMESTAMPTZ NOT NULL DEFAULT CLOCK_TIMESTAMP())",
+        )
+        missing = pending_migrations(migrations, applied_migrations(connection))
+        for migration in missing:
+            if say is not None:
+                say(f"applying {migration.title}")
+            apply(connection, migration, patience)
+    return [migration.title for migration in missing]
+
+
+def applied_migrations(connection: Connection) -> list[Applied]:
+    """What the database says was applied, oldest first; nothing when it was never migrated."""
+    if execute(connection, "SELECT TO_REGCLASS('schema_migrations')::TEXT")[0][0] is None:
+        return []
+    rows = execute(
+        connection,
+        "SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version",
+    )
+    return [Applied(*row) for row in rows]
+
+
+def pending_migrations(migrations: list[Migration], applied: list[Applied]) -> list[Migration]:
+    """The files still to be applied; refused when the applied ones are not the files' beginning."""
+    if applied and applied[-1].version > len(migrations):
+        raise MigrationRefusedError(
+            f"the database is at version {applied[-1].version:04d}, newer than these files, which "
+            f"end at {len(migrations):04d}: use the release that migrated it"
+        )
+    for expected, row in enumerate(applied, start=1):
+        if row.version != expected:
+            raise MigrationRefusedError(
+                f"schema_migrations lacks version {expected:04d} but has {row.version:04d}: "
+                "find out who changed it before going on"
+            )
+        migration = migrations[row.version - 1]
+        if (row.name, row.checksum) != (migration.name, migration.checksum):
+            raise MigrationRefusedError(
+                f"{migration.title}.sql is not what was applied as {row.version:04d}_{row.name} "
+                f"at {row.applied_at:%Y-%m-%d %H:%M:%S %Z}: restore that file and put the change "
+                "into a new migration"
+            )
+    return migrations[len(applied) :]
+
+
+@contextlib.contextmanager
+def _session(connect: Callable[[], Connection]) -> Iterator[Connection]:
+    """A connection that begins no transaction by itself; its end frees what it has locked."""
+    connection = connect()
+    try:
+        connection.autocommit = True
+        # An index or a validation over a large table takes its time.
+        execute(connection, f"SET statement_timeout = '{STATEMENT_MAX_S}s'")
+        execute(connection, "SET application_name = 'ops.migrate'")
+        yield connection
+    finally:
+        with contextlib.suppress(*LOST):
+            connection.close()
+
+
+@contextlib.contextmanager
+def _only_runner(connection: Connection, patience: Patience) -> Iterator[None]:
+    """Hold the runners' lock.
+
+    Polled, because a runner blocked inside SELECT pg_advisory_lock() holds a snapshot, which the
+    other's CREATE INDEX CONCURRENTLY would wait for: a deadlock.
+    """
+    deadline = time.monotonic() + patience.runner_wait_s
+    while not execute(connection, f"SELECT PG_TRY_ADVISORY_LOCK({RUNNER_LOCK_KEY})")[0][0]:
+        if time.monotonic() >= deadline:
+            raise MigrationBusyError(
+                f"another migration run has not ended within {patience.runner_wait_s:g} s; "
+                "it is the session named ops.migrate in pg_stat_activity"
+            )
+        time.sleep(patience.runner_poll_s)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(DatabaseError, DatabaseUnavailable):
+            execute(connection, f"SELECT PG_ADVISORY_UNLOCK({RUNNER_LOCK_KEY})")
+
+
+def _status(connect: Callable[[], Connection]) -> None:
+    """Print every migration with when it was applied; changes nothing."""
+    migrations = read_migrations()
+    with _session(connect) as connection:
+        applied = applied_migrations(connection)
+    pending_migrations(migrations, applied)
+    for migration, row in zip_longest(migrations, applied):
+        when = f"applied {row.applied_at:%Y-%m-%d %H:%M:%S %Z}" if row else "not applied yet"
+        print(f"{migration.title:<40} {when}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 done; 1 refused or failed, a person must look; 3 database busy or away, try again."""
+    parser = argparse.ArgumentParser(prog="python -m ops.schema.migrate", description=__doc__)
+    parser.add_argument("--status", action="store_true", help="list what is applied, change nothing")
+    status: bool = parser.parse_args(arguments).status
+    try:
+        settings = load_database_settings(os.environ)
+        # The connection gives up a statement, and the socket under it, after this time.
+        opened = partial(database.connect, replace(settings, statement_timeout_s=STATEMENT_MAX_S))
+        if status:
+            _status(opened)
+        else:
+            applied = migrate(opened, say=print)
+            print(f"{len(applied)} applied" if applied else "nothing to apply: up to date")
+    except (SettingsInvalid, MigrationRefusedError, MigrationFailedError) as error:
+        return _end(REFUSED, str(error))
+    except DatabaseError as error:
+        return _end(REFUSED, explain(error))
+    except (MigrationBusyError, DatabaseUnavailable) as error:
+        return _end(TRY_AGAIN, str(error))
+    return DONE
+
+
+def _end(code: int, message: str) -> int:
+    print(f"migrate: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""ChangeNow's API v2 on loopback."""

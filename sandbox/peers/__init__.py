@@ -1,0 +1,1 @@
+"""The neighbours that are ours: GCAccumulator and GCHostPay1, as deployed."""

@@ -1,0 +1,255 @@
+"""GCAccumulator, which takes payments in: subtracts the TelePay fee and stores them as pending.
+
+The fee's rule: dollars = amount * (100 - fee percent) / 100, rounded down to 8 places. It queues
+nothing: the payment waits for its batch.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
+
+import pg8000.dbapi
+
+from sandbox.wire.decimal_json import load_json
+from sandbox.wire.http_server import Answer, HttpService, Request
+
+CONNECT_TIMEOUT_S = 5
+AMOUNT_USD_MAX = Decimal("99999999.99")  # the column is NUMERIC(10,2)
+OUTCOME_ETH_MAX = Decimal("1e12")  # the column is NUMERIC(30,18)
+EIGHT_PLACES = Decimal("1e-8")
+
+INSERT = """
+INSERT INTO payout_accumulation (
+    client_id, user_id, subscription_id, payment_amount_usd, payment_currency, payment_timestamp,
+    accumulated_eth, conversion_status, client_wallet_address, client_payout_currency,
+    client_payout_network, nowpayments_payment_id, nowpayments_pay_address,
+    nowpayments_outcome_amount
+) VALUES (
+    %s, %s, CAST(%s AS INTEGER), %s, %s, %s, %s, 'pending', %s, %s, %s,
+    CAST(%s AS VARCHAR), CAST(%s AS VARCHAR), CAST(%s AS NUMERIC)
+) RETURNING id
+"""
+
+
+class BadPaymentError(Exception):
+    """The payment cannot be stored; the message names the field and what it should be."""
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment as it came in; the amounts are before the fee."""
+
+    client_id: str
+    user_id: int
+    subscription_id: int | None
+    amount_usd: Decimal
+    currency: str
+    paid_at: datetime  # naive, UTC: the column has no zone
+    wallet_address: str
+    payout_currency: str
+    payout_network: str
+    nowpayments_payment_id: str | None
+    nowpayments_pay_address: str | None
+    outcome_amount_eth: Decimal | None
+
+
+def after_fee(amount_usd: Decimal, fee_pct: Decimal) -> Decimal:
+    """What a payment counts with: dollars less the fee, rounded down to 8 places."""
+    return (amount_usd * (100 - fee_pct) / 100).quantize(EIGHT_PLACES, rounding=ROUND_DOWN)
+
+
+class GCAccumulator:
+    """The service; *fee_pct* and *database_url* may be changed while it runs."""
+
+    def __init__(self, *, database_url: str, fee_pct: Decimal = Decimal(3), port: int = 0) -> None:
+        self.database_url = database_url
+        self.fee_pct = fee_pct
+        self._service = HttpService(self._answer, port=port)
+        self.faults = self._service.faults
+
+    @property
+    def url(self) -> str:
+        """Where payments are posted to."""
+        return self._service.url
+
+    def start(self) -> Self:
+        """Serve until stop()."""
+        self._service.start()
+        return self
+
+    def stop(self) -> None:
+        """Take no more payments."""
+        self._service.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _answer(self, request: Request) -> Answer:
+        if request.name == "GET /health":
+            return Answer(200, {"status": "healthy"})
+        if request.name != "POST /":
+            return Answer(404, {"status": "error", "message": f"no {request.name} here"})
+        try:
+            payment = parse_payment(request.body)
+            with database_connection(self.database_url) as connection:
+                number = insert_payout_accumulation_pending(connection, payment, self.fee_pct)
+        except BadPaymentError as error:
+            return Answer(400, {"status": "error", "message": str(error)})
+        except (OSError, pg8000.dbapi.Error) as error:
+            message = f"the database does not take payments now ({type(error).__name__})"
+            return Answer(503, {"status": "error", "message": message}, {"Retry-After": "5"})
+        document = {
+            "status": "success",
+            "message": "Payment accumulated successfully (micro-batch pending)",
+            "accumulation_id": number,
+            "conversion_status": "pending",
+        }
+        return Answer(200, document)
+
+
+def connect(url: str) -> Any:
+    """A new connection to the database at *url*."""
+    parts = urlsplit(url)
+    return pg8000.dbapi.connect(
+        unquote(parts.username or ""),
+        host=parts.hostname or "",
+        port=parts.port or 5432,
+        password=unquote(parts.password or ""),
+        database=unquote(parts.path.removeprefix("/")),
+        timeout=CONNECT_TIMEOUT_S,
+        ssl_context=False,  # loopback
+    )
+
+
+@contextlib.contextmanager
+def database_connection(url: str) -> Iterator[Any]:
+    """A connection for one request; what was not committed is undone."""
+    connection = connect(url)
+    try:
+        yield connection
+    finally:
+        with contextlib.suppress(pg8000.dbapi.Error, OSError):
+            connection.close()
+
+
+def insert_payout_accumulation_pending(connection: Any, payment: Payment, fee_pct: Decimal) -> int:
+    """Store *payment* as pending, commit, and return its id."""
+    cursor = connection.cursor()
+    cursor.execute(
+        INSERT,
+        (
+            payment.client_id,
+            payment.user_id,
+            payment.subscription_id,
+            payment.amount_usd,
+            payment.currency,
+            payment.paid_at,
+            after_fee(payment.amount_usd, fee_pct),
+            payment.wallet_address,
+            payment.payout_currency,
+            payment.payout_network,
+            payment.nowpayments_payment_id,
+            payment.nowpayments_pay_address,
+            payment.outcome_amount_eth,
+        ),
+    )
+    (number,) = cursor.fetchone()
+    connection.commit()
+    return int(number)
+
+
+def parse_payment(body: bytes) -> Payment:
+    """Read the JSON of one payment; BadPaymentError names the first field that is wrong."""
+    try:
+        fields = load_json(body)
+    except ValueError as error:
+        raise BadPaymentError("the body is not JSON") from error
+    if not isinstance(fields, dict):
+        raise BadPaymentError("the body is not a JSON object")
+    amount_usd = _amount(fields, "payment_amount_usd", AMOUNT_USD_MAX, places=2)
+    if amount_usd is None:
+        raise BadPaymentError("payment_amount_usd is missing: write dollars such as 12.50")
+    return Payment(
+        client_id=_text(fields, "client_id", 14),
+        user_id=_required_whole(fields, "user_id"),
+        subscription_id=_whole(fields, "subscription_id", 2**31 - 1),
+        amount_usd=amount_usd,
+        currency=_text(fields, "payment_currency", 10),
+        paid_at=_instant(fields, "payment_timestamp"),
+        wallet_address=_text(fields, "client_wallet_address", 200),
+        payout_currency=_text(fields, "client_payout_currency", 10),
+        payout_network=_text(fields, "client_payout_network", 50),
+        nowpayments_payment_id=_optional_text(fields, "nowpayments_payment_id", 50),
+        nowpayments_pay_address=_optional_text(fields, "nowpayments_pay_address", 255),
+        outcome_amount_eth=_amount(fields, "nowpayments_outcome_amount", OUTCOME_ETH_MAX, places=18),
+    )
+
+
+def _optional_text(fields: dict[str, Any], name: str, characters_max: int) -> str | None:
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    text = format(value, "f") if isinstance(value, Decimal) and value.is_finite() else value
+    if not isinstance(text, str) or len(text) > characters_max or "\0" in text:
+        raise BadPaymentError(f"{name} must be text of at most {characters_max} characters")
+    return text
+
+
+def _text(fields: dict[str, Any], name: str, characters_max: int) -> str:
+    text = _optional_text(fields, name, characters_max)
+    if text is None or not text.strip():
+        raise BadPaymentError(f"{name} is missing")
+    return text
+
+
+def _whole(fields: dict[str, Any], name: str, value_max: int) -> int | None:
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    text = format(value, "f") if isinstance(value, Decimal) else str(value)
+    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not -value_max <= int(text) <= value_max:
+        raise BadPaymentError(f"{name} must be a whole number")
+    return int(text)
+
+
+def _required_whole(fields: dict[str, Any], name: str) -> int:
+    value = _whole(fields, name, 2**63 - 1)
+    if value is None:
+        raise BadPaymentError(f"{name} is missing")
+    return value
+
+
+def _amount(fields: dict[str, Any], name: str, amount_max: Decimal, *, places: int) -> Decimal | None:
+    """A positive amount, as a JSON number or as text."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        amount = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+    except InvalidOperation as error:
+        raise BadPaymentError(f"{name} is not a number") from error
+    if not amount.is_finite() or not 0 < amount <= amount_max:
+        raise BadPaymentError(f"{name} must be above 0 and at most {amount_max:f}")
+    if amount != amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_DOWN):
+        raise BadPaymentError(f"{name} has more than {places} decimal places")
+    return amount
+
+
+def _instant(fields: dict[str, Any], name: str) -> datetime:
+    """The moment of payment in UTC without a zone, as the column has it; now when it is absent."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return datetime.now(UTC).replace(tzinfo=None)
+    try:
+        instant = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise BadPaymentError(f"{name} must be like 2026-01-31T12:00:00Z") from error
+    return instant if instant.tzinfo is None else instant.astimezone(UTC).replace(tzinfo=None)

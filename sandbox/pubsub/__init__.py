@@ -1,0 +1,1 @@
+"""Pub/Sub on loopback, push subscriptions as Eventarc makes them."""

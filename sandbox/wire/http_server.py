@@ -1,0 +1,215 @@
+"""A small HTTP/1.1 server for the stand-ins: keep-alive, JSON, faults at the wire."""
+
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from sandbox.wire.decimal_json import dump_json
+from sandbox.wire.faults import Action, Body, Cut, CutAfter, Delay, Faults, Hang, Status
+
+BODY_BYTES_MAX = 1_000_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a peer asked for."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+    @property
+    def name(self) -> str:
+        """The name under which faults are asked for, such as ``POST /exchange``."""
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back: a status and a JSON document."""
+
+    status: int
+    document: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class HttpService:
+    """A server on loopback that hands each request to *answer* and remembers what was asked."""
+
+    def __init__(self, answer: Callable[[Request], Answer], *, port: int = 0) -> None:
+        self.faults = Faults((Status, Body, Delay, Hang, Cut, CutAfter))
+        self.requests: list[Request] = []
+        self._answer = answer
+        self._port = port
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The address to call, without a slash at the end."""
+        if self._server is None:
+            raise RuntimeError("the service is not running: start it before asking for its address")
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def start(self) -> Self:
+        """Bind and serve in a thread; requests are accepted when this returns."""
+        self.faults.reset()
+        self._server = _Server(("127.0.0.1", self._port), self)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving and close every connection; may be called twice."""
+        server, thread = self._server, self._thread
+        self._server = self._thread = None
+        if server is None or thread is None:
+            return
+        self.faults.release()
+        server.shutdown()
+        thread.join()
+        server.close_connections()
+        server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def serve(self, request: Request) -> Answer:
+        """Note the request and answer it."""
+        self.requests.append(request)
+        return self._answer(request)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # so that server_close() waits for them
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], service: HttpService) -> None:
+        self.service = service
+        self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        """End the keep-alive connections that wait for a further request."""
+        with self._lock:
+            for connection in self._connections:
+                _shut(connection)
+
+
+def _shut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the peer was faster
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body leave in one segment
+    server: _Server
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the service's list of requests is its log."""
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True  # the peer hung up
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        except ConnectionError:
+            self.close_connection = True
+
+    def _serve(self) -> None:
+        request = self._read()
+        if request is None:
+            return
+        service = self.server.service
+        action = service.faults.take(request.name, request)
+        if action is None:
+            self._send_answer(service.serve(request))
+        else:
+            self._meet(action, request, service)
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _read(self) -> Request | None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > BODY_BYTES_MAX:
+            self.close_connection = True
+            self._send_answer(Answer(413, {"status": "error", "message": "the body is too long"}))
+            return None
+        parts = urlsplit(self.path)
+        return Request(
+            method=self.command,
+            path=parts.path or "/",
+            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(length),
+        )
+
+    def _meet(self, action: Action, request: Request, service: HttpService) -> None:
+        """Answer as a fault asks for."""
+        match action:
+            case Status(code, headers, body):
+                self._send(code, body, dict(headers))
+            case Body(content):
+                self._send(200, content, {"Content-Type": "application/json"})
+            case Delay(delay_s):
+                service.faults.wait(delay_s)
+                self._send_answer(service.serve(request))
+            case Hang():
+                service.faults.wait(None)
+                self.close_connection = True
+            case Cut():
+                self._cut()
+            case CutAfter():
+                service.serve(request)
+                self._cut()
+            case _:
+                raise TypeError(f"{action} is not a fault of an HTTP service")
+
+    def _cut(self) -> None:
+        self.close_connection = True
+        _shut(self.connection)
+
+    def _send_answer(self, answer: Answer) -> None:
+        headers = {"Content-Type": "application/json", **answer.headers}
+        self._send(answer.status, dump_json(answer.document), headers)
+
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()

@@ -1,0 +1,1 @@
+"""Everything wired together on free loopback ports."""

@@ -1,0 +1,109 @@
+"""What people and neighbours do to a world, through the same interfaces as in production."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from typing import Any
+
+import grpc
+import requests
+from google.api_core.exceptions import AlreadyExists
+from google.cloud.secretmanager_v1 import SecretManagerServiceClient, types
+from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
+    SecretManagerServiceGrpcTransport,
+)
+from google.pubsub_v1.services.publisher import PublisherClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.types import PubsubMessage
+
+from sandbox.peers.gcaccumulator import database_connection
+from sandbox.world.addresses import CHECK_TOPIC, PROJECT, Addresses, topic_path
+
+TIMEOUT_S = 15.0
+CLIENT_WALLET = "0x" + "c1" * 20
+
+
+class RefusedPaymentError(Exception):
+    """GCAccumulator did not take a payment; the message is its answer."""
+
+
+def pay(
+    addresses: Addresses,
+    amount_usd: Decimal | str,
+    *,
+    client_id: str = "client-1",
+    user_id: int = 1,
+    **more: Any,
+) -> int:
+    """Let a client's user pay, and return the payment's id; *more* are further fields."""
+    payment = {
+        "user_id": user_id,
+        "client_id": client_id,
+        "payment_amount_usd": str(amount_usd),
+        "payment_currency": "usd",
+        "client_wallet_address": CLIENT_WALLET,
+        "client_payout_currency": "usdt",
+        "client_payout_network": "eth",
+        **more,
+    }
+    answer = requests.post(f"{addresses.gcaccumulator_url}/", json=payment, timeout=TIMEOUT_S)
+    document = answer.json()
+    if answer.status_code != 200:
+        raise RefusedPaymentError(f"{answer.status_code}: {document.get('message')}")
+    return int(document["accumulation_id"])
+
+
+def trigger(addresses: Addresses, *, force: bool = False) -> str:
+    """Publish what Cloud Scheduler publishes, and return the message's id."""
+    attributes = {"force": "true"} if force else {}
+    message = PubsubMessage(data=b"check", attributes=attributes)
+    with grpc.insecure_channel(addresses.pubsub) as channel:
+        client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+        answer = client.publish(topic=topic_path(CHECK_TOPIC), messages=[message], timeout=TIMEOUT_S)
+    return str(answer.message_ids[0])
+
+
+def add_secret_version(addresses: Addresses, secret_id: str, value: str) -> str:
+    """Add a version to a secret, made when it is missing, and return the version's name."""
+    with _secrets(addresses) as client:
+        parent = f"projects/{PROJECT}"
+        replication = types.Replication(automatic=types.Replication.Automatic())
+        with suppress(AlreadyExists):  # the usual case: operators add versions
+            client.create_secret(
+                parent=parent,
+                secret_id=secret_id,
+                secret=types.Secret(replication=replication),
+                timeout=TIMEOUT_S,
+            )
+        version = client.add_secret_version(
+            parent=f"{parent}/secrets/{secret_id}",
+            payload=types.SecretPayload(data=value.encode()),
+            timeout=TIMEOUT_S,
+        )
+    return str(version.name)
+
+
+def read_secret(addresses: Addresses, secret_id: str) -> str:
+    """The newest version of a secret."""
+    name = f"projects/{PROJECT}/secrets/{secret_id}/versions/latest"
+    with _secrets(addresses) as client:
+        answer = client.access_secret_version(name=name, timeout=TIMEOUT_S)
+    return str(answer.payload.data.decode())
+
+
+@contextmanager
+def _secrets(addresses: Addresses) -> Iterator[SecretManagerServiceClient]:
+    with grpc.insecure_channel(addresses.secret_manager) as channel:
+        transport = SecretManagerServiceGrpcTransport(channel=channel)
+        yield SecretManagerServiceClient(transport=transport)
+
+
+def query(database_url: str, sql: str, *arguments: Any) -> list[dict[str, Any]]:
+    """Run one statement and return its rows by column name."""
+    with database_connection(database_url) as connection:
+        cursor = connection.cursor()
+        cursor.execute(sql, arguments)
+        names = [column[0] for column in cursor.description or ()]
+        rows = cursor.fetchall() if names else []
+        connection.commit()
+    return [dict(zip(names, row, strict=True)) for row in rows]

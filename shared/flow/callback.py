@@ -1,0 +1,158 @@
+"""GCHostPay1's callback: verified, compared with the batch and with ChangeNow, settled; harmless twice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from shared import logs
+from shared.errors import (
+    BatchConflict,
+    BatchUnknown,
+    ExchangeRefused,
+    ExchangeUnavailable,
+    RuleViolated,
+)
+from shared.flow import events
+from shared.flow.batches import Batch, lock_batch
+from shared.flow.settlement import (
+    Settlement,
+    agree,
+    log_completed,
+    log_mismatch,
+    received_usdt,
+    require_plausible,
+    settle,
+)
+from shared.model.tokens import SwapExecuted, decrypt_gchostpay1_to_microbatch_token
+from shared.outside import changenow
+from shared.outside.changenow import ChangeNow
+from shared.outside.database import Database
+from shared.outside.pubsub import EventPublisher
+from shared.settings import CallbackSettings
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What swap_executed works with, made once per process."""
+
+    settings: CallbackSettings
+    database: Database
+    exchange: ChangeNow
+    publisher: EventPublisher | None
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a callback came to; *records_updated* is 0 where all was done before."""
+
+    report: SwapExecuted
+    received_usdt: Decimal
+    records_updated: int
+
+
+def accept(desk: Desk, token: str) -> Done:
+    """Complete the batch that a callback reports.
+
+    Raises TokenUnreadable, TokenRejected, ValueImpossible, BatchUnknown, BatchConflict, or (asking again is right)
+    DatabaseUnavailable, ExchangeUnavailable, ExchangeUnfinished. Only a return has written anything.
+    """
+    report = decrypt_gchostpay1_to_microbatch_token(
+        token,
+        signing_keys=desk.settings.signing_keys,
+        now=desk.now(),
+        age_max=desk.settings.token_age_max,
+    )
+    batch = _read(desk, report)
+    if batch.status == "completed":
+        return _replayed(batch, report)
+    if desk.publisher is not None:
+        desk.publisher.client.prepare()  # while ChangeNow is asked
+    amount_usdt = _confirmed(desk, report)
+    require_plausible(batch, amount_usdt, desk.settings.received_deviation_pct)
+    done = _settled(desk, report, Settlement(amount_usdt, report.tx_hash, "callback"))
+    events.publish_waiting(desk.database, desk.publisher, desk.now())
+    return done
+
+
+def _read(desk: Desk, report: SwapExecuted) -> Batch:
+    with desk.database.transaction() as transaction:
+        return _matched(lock_batch(transaction, report.batch_conversion_id), report)
+
+
+def _matched(batch: Batch | None, report: SwapExecuted) -> Batch:
+    """Return the batch if the report can be about it."""
+    if batch is None:
+        raise BatchUnknown(f"no batch {report.batch_conversion_id}")
+    if batch.cn_api_id != report.cn_api_id:
+        raise BatchConflict("the batch has another exchange")
+    if batch.status == "failed":
+        logs.error(
+            logs.Event.PAID_AFTER_FAILURE,
+            "A batch that was given up was paid after all; its payments are in another batch or pending",
+            received_usdt=report.received_usdt,
+            **batch.facts,
+        )
+    if batch.status not in ("swapping", "completed"):
+        raise BatchConflict(f"the batch is {batch.status}")
+    return batch
+
+
+def _replayed(batch: Batch, report: SwapExecuted) -> Done:
+    """Accept a repeat with the same facts; after a reconciliation the transaction hash is the callback's to say."""
+    assert batch.received_usdt is not None
+    same_hash = batch.settled_by != "callback" or (batch.tx_hash or "").lower() == report.tx_hash.lower()
+    if not agree(batch.received_usdt, report.received_usdt) or not same_hash:
+        raise BatchConflict("the batch is completed with other facts")
+    return Done(report, batch.received_usdt, 0)
+
+
+def _confirmed(desk: Desk, report: SwapExecuted) -> Decimal:
+    """Return the amount that ChangeNow, the source of truth, paid out, if it is the reported one."""
+    try:
+        amount_usdt = received_usdt(desk.exchange.get_exchange(report.cn_api_id))
+    except ExchangeRefused as refusal:
+        if refusal.code != changenow.NOT_FOUND and refusal.status != 404:
+            raise ExchangeUnavailable(str(refusal)) from refusal
+        raise BatchConflict("ChangeNow does not know the exchange") from refusal
+    if not agree(amount_usdt, report.received_usdt):
+        raise BatchConflict("ChangeNow paid out another amount than was reported")
+    return amount_usdt
+
+
+def _settled(desk: Desk, report: SwapExecuted, settlement: Settlement) -> Done:
+    now = desk.now()
+    try:
+        with desk.database.transaction() as transaction:
+            batch = _matched(lock_batch(transaction, report.batch_conversion_id), report)
+            if batch.status == "completed":  # by a callback or a check in the meantime
+                return _replayed(batch, report)
+            records_updated = settle(transaction, batch, settlement, now)
+    except RuleViolated as refusal:
+        log_mismatch(report.batch_conversion_id, refusal)
+        raise BatchConflict("the database refused the distribution; nothing was written") from refusal
+    log_completed(batch, settlement, now)
+    return Done(report, settlement.received_usdt, records_updated)
+
+
+def health(desk: Desk) -> None:
+    """Return if the database answers; raises DatabaseUnavailable."""
+    with desk.database.transaction() as transaction:
+        transaction.row("count_batches_in_flight")
+
+
+def log_refused(status_code: int, refusal: str, reason: str) -> None:
+    """Tell that a callback was not accepted; *refusal* is one of a few words that a metric can count."""
+    logs.warning(
+        logs.Event.CALLBACK_REFUSED,
+        f"Callback refused: {reason}",
+        status_code=status_code,
+        refusal=refusal,
+        reason=reason,
+    )
+
+
+def log_deferred(reason: str) -> None:
+    """Tell that a callback has to come again."""
+    logs.warning(logs.Event.CALLBACK_DEFERRED, f"Callback deferred: {reason}", status_code=503, reason=reason)

@@ -1,0 +1,76 @@
+"""Batch events: recorded in the transaction of the change they tell of, published after its commit, at least once."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, Protocol
+
+from shared import logs
+from shared.errors import DatabaseUnavailable, EventsUnavailable
+from shared.model.money import plain
+from shared.outside.database import Transaction
+from shared.outside.pubsub import EventPublisher
+
+EVENTS_MAX: Final = 100  # a turn; the next check goes on
+
+
+class Transactions(Protocol):
+    """Whatever opens a transaction: the database, or a check's own session."""
+
+    def transaction(self) -> Any:
+        """Open a transaction that commits at the end of the block."""
+
+
+def record(transaction: Transaction, event: str, facts: Mapping[str, Any], now: datetime) -> None:
+    """Record an event of a batch; *facts* hold at least its batch_conversion_id. Amounts become strings."""
+    batch_conversion_id = facts["batch_conversion_id"]
+    document = {
+        "event": event,
+        "occurred_at": now.isoformat(),
+        **{key: _text(facts[key]) for key in facts},
+    }
+    transaction.execute(
+        "record_event",
+        batch_conversion_id=batch_conversion_id,
+        event=event,
+        data=json.dumps(document),
+        now=now,
+    )
+
+
+def publish_waiting(database: Transactions, publisher: EventPublisher | None, now: datetime) -> None:
+    """Publish what is recorded and not yet published; what fails now is left to the next check, and said."""
+    if publisher is None:
+        return
+    try:
+        with database.transaction() as transaction:
+            waiting = transaction.rows("list_unpublished_events", events_max=EVENTS_MAX)
+        published = _publish(waiting, publisher)
+        if published:
+            with database.transaction() as transaction:
+                transaction.execute("mark_events_published", ids=published, now=now)
+    except DatabaseUnavailable as error:
+        logs.warning(logs.Event.EVENTS_UNPUBLISHED, str(error))
+
+
+def _publish(waiting: list[dict[str, Any]], publisher: EventPublisher) -> list[int]:
+    published: list[int] = []
+    for row in waiting:
+        try:
+            publisher.publish(row["batch_conversion_id"], row["event"], row["data"])
+        except EventsUnavailable as error:
+            logs.warning(
+                logs.Event.EVENTS_UNPUBLISHED,
+                str(error),
+                batch_conversion_id=row["batch_conversion_id"],
+            )
+            break  # the others would wait as long; their order is kept
+        published.append(row["id"])
+    return published
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain(value)
+    return value if value is None or isinstance(value, int) else str(value)

@@ -1,0 +1,121 @@
+"""The end of a batch: the USDT that arrived, compared with ChangeNow, split over the payments, all or nothing."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from shared import logs
+from shared.errors import BatchConflict, ExchangeUnfinished, RuleViolated
+from shared.flow import events
+from shared.flow.batches import Batch
+from shared.model.money import UNIT, dollars, plain, round_down, to_units
+from shared.model.policy import is_within
+from shared.outside import changenow
+from shared.outside.changenow import ExchangeState
+from shared.outside.database import Transaction
+
+AMOUNT_TOLERANCE_USDT: Final = Decimal("0.000001")  # USDT has six decimals on Ethereum
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What a batch is completed with; *settled_by* is callback, reconciliation or operator."""
+
+    received_usdt: Decimal
+    tx_hash: str | None
+    settled_by: str
+
+
+def received_usdt(state: ExchangeState) -> Decimal:
+    """Return what ChangeNow paid out (eight decimals, rounded down).
+
+    Raises ExchangeUnfinished while that is not known, BatchConflict where it will never be.
+    """
+    if state.status in changenow.LOST:
+        raise BatchConflict(f"ChangeNow says {state.status}: no USDT was paid out for this exchange")
+    if state.status != changenow.Status.FINISHED or state.received_usdt is None:
+        raise ExchangeUnfinished(f"ChangeNow says {state.status}: the amount is not final yet")
+    return round_down(state.received_usdt)
+
+
+def agree(first_usdt: Decimal, second_usdt: Decimal) -> bool:
+    """Tell whether two reports of an amount mean the same payout."""
+    return abs(first_usdt - second_usdt) <= AMOUNT_TOLERANCE_USDT
+
+
+def require_plausible(batch: Batch, amount_usdt: Decimal, deviation_pct: Decimal) -> None:
+    """Refuse, until an operator has accepted it, an amount that is not nearly worth the batch's dollars."""
+    if batch.amount_accepted_at is not None or is_within(amount_usdt, batch.total_usd, deviation_pct):
+        return
+    logs.error(
+        logs.Event.AMOUNT_REFUSED,
+        f"Amount refused: {plain(amount_usdt)} USDT for {dollars(batch.total_usd)} is beyond "
+        f"{plain(deviation_pct)} % - nothing distributed; to accept it: "
+        f"python -m ops.batches accept-amount {batch.batch_conversion_id}",
+        received_usdt=amount_usdt,
+        **batch.facts,
+    )
+    raise BatchConflict("the amount received is too far from what the payments are worth; an operator must accept it")
+
+
+def settle(transaction: Transaction, batch: Batch, settlement: Settlement, now: datetime) -> int:
+    """Split the amount over the batch's payments and complete both; returns how many payments were completed.
+
+    *batch* is locked by this transaction and swapping. The database refuses shares that do not sum to the amount.
+    """
+    records_updated = distribute(transaction, batch, settlement, now)
+    transaction.execute(
+        "finalize_batch_conversion",
+        batch_conversion_id=batch.batch_conversion_id,
+        received_usdt=settlement.received_usdt,
+        tx_hash=settlement.tx_hash,
+        settled_by=settlement.settled_by,
+        now=now,
+    )
+    events.record(transaction, "batch.completed", _facts(batch, settlement), now)
+    return records_updated
+
+
+def distribute(transaction: Transaction, batch: Batch, settlement: Settlement, now: datetime) -> int:
+    """Write every payment's share, by the rule that money.distribute_usdt_proportionally states."""
+    split = {
+        "batch_conversion_id": batch.batch_conversion_id,
+        "units": to_units(settlement.received_usdt),
+        "total_usd": batch.total_usd,
+    }
+    last = transaction.row("find_last_unit", **split)
+    assert last is not None
+    nothing_left_over = last["id"] is None  # or payments that are not the total's; the database refuses those
+    lift = Decimal(0) if nothing_left_over else batch.total_usd - last["remainder"]
+    return transaction.execute(
+        "distribute_usdt",
+        **split,
+        lift=lift,
+        lift_after=lift if nothing_left_over else lift - UNIT,
+        last_created_at=last["created_at"],
+        last_id=last["id"],
+        tx_hash=settlement.tx_hash,
+        now=now,
+    )
+
+
+def log_completed(batch: Batch, settlement: Settlement, now: datetime) -> None:
+    """Tell that a batch is done, after its commit."""
+    duration_s = int((now - batch.created_at).total_seconds())
+    facts = _facts(batch, settlement) | {"duration_s": duration_s}
+    logs.info(logs.Event.BATCH_COMPLETED, "Batch conversion completed", **facts)
+
+
+def log_mismatch(batch_conversion_id: uuid.UUID, refusal: RuleViolated) -> None:
+    """Tell that the database kept a wrong distribution from being written."""
+    logs.critical(logs.Event.DISTRIBUTION_MISMATCH, str(refusal), batch_conversion_id=batch_conversion_id)
+
+
+def _facts(batch: Batch, settlement: Settlement) -> dict[str, Any]:
+    return batch.facts | {
+        "received_usdt": settlement.received_usdt,
+        "tx_hash": settlement.tx_hash,
+        "settled_by": settlement.settled_by,
+    }

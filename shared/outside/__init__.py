@@ -1,0 +1,1 @@
+"""What speaks to the outside, one file for each thing there; errors translated once."""

@@ -1,0 +1,95 @@
+"""Cloud Tasks: the one place from which a payment order leaves."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from shared.errors import OrderRefused, OrderUnknown
+from shared.outside.google_client import GoogleClient
+
+if TYPE_CHECKING:
+    from google.cloud.tasks_v2 import CloudTasksClient
+
+ATTEMPTS_MAX: Final = 3
+ATTEMPT_TIMEOUT_S: Final = 10
+PAUSE_S: Final = 0.5
+
+
+class OrderQueue:
+    """GCHostPay1's queue; a batch's order is a task named after the batch, so that a second one is refused."""
+
+    def __init__(
+        self,
+        *,
+        queue: str,
+        url: str,
+        invoker: str | None,
+        emulator: str | None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._queue = queue
+        self._url = url
+        self._invoker = invoker
+        self._emulator = emulator
+        self._sleep = sleep
+        self.client = GoogleClient(self._new_client)
+
+    def enqueue_gchostpay1_batch_execution(self, batch_conversion_id: uuid.UUID, token: str) -> bool:
+        """Hand the order to Cloud Tasks; returns False where a task of that name was there already.
+
+        The client repeats nothing by itself; with a name it is safe to. Raises OrderRefused when surely no task was
+        made, and OrderUnknown when any attempt's answer was lost.
+        """
+        from google.api_core import exceptions
+        from google.auth.exceptions import GoogleAuthError
+
+        request: dict[str, Any] = {"parent": self._queue, "task": self._task(batch_conversion_id, token)}
+        answer_lost = False
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                self.client.get().create_task(request, timeout=ATTEMPT_TIMEOUT_S)
+            except exceptions.AlreadyExists:
+                return False
+            except (exceptions.ServerError, exceptions.RetryError) as error:
+                answer_lost = True
+                if attempt == ATTEMPTS_MAX:
+                    raise OrderUnknown(f"Cloud Tasks did not answer: {_reason(error)}") from error
+                self._sleep(PAUSE_S * attempt)
+            except (exceptions.GoogleAPICallError, GoogleAuthError) as error:
+                problem = f"Cloud Tasks refused the order: {_reason(error)}"
+                raise (OrderUnknown(problem) if answer_lost else OrderRefused(problem)) from error
+            else:
+                return True
+        raise AssertionError("every attempt returns or raises")
+
+    def _task(self, batch_conversion_id: uuid.UUID, token: str) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "http_method": "POST",
+            "url": self._url,
+            "headers": {"Content-Type": "application/json"},
+            "body": json.dumps({"token": token}).encode(),
+        }
+        if self._invoker:
+            parts = urlsplit(self._url)
+            request["oidc_token"] = {
+                "service_account_email": self._invoker,
+                "audience": f"{parts.scheme}://{parts.netloc}",
+            }
+        return {"name": f"{self._queue}/tasks/batch-{batch_conversion_id}", "http_request": request}
+
+    def _new_client(self) -> "CloudTasksClient":
+        from google.cloud.tasks_v2 import CloudTasksClient
+
+        if not self._emulator:
+            return CloudTasksClient()
+        import grpc
+        from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+
+        return CloudTasksClient(transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(self._emulator)))
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,326 @@
+"""PostgreSQL: connections that are reused and replaced, transactions, statements by name, errors translated once.
+
+Statements go through pg8000's connection itself, not its cursor, so that BEGIN and COMMIT are ours (one round trip
+each) and no module-wide parameter style has to be set.
+"""
+
+import re
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final
+
+from pg8000.dbapi import Connection
+from pg8000.exceptions import DatabaseError, InterfaceError
+from pg8000.native import to_statement
+
+from shared.errors import DatabaseUnavailable, RuleViolated
+from shared.settings import DatabaseSettings
+
+Row = dict[str, Any]
+
+APPLICATION: Final = "micro_batch"
+IDLE_CONNECTIONS_MAX: Final = 4
+# What a statement costs must not grow with the history, whatever the statistics say: rows are found by an index, which
+# gives a batch's rows as they lie (a bitmap of many rows forgets which they are), and nothing is compiled, which takes
+# half a second where a plan only looks dear.
+PLANS: Final = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
+EXCLUSIVE_IDLE_MAX_S: Final = 300  # longer than any call to a peer; a frozen instance loses its lock after it
+
+_LOST: Final = (
+    InterfaceError,
+    OSError,
+    struct.error,
+    AttributeError,
+    IndexError,
+)  # all seen from a cut stream
+_CHECK_VIOLATIONS: Final = ("23", "22")  # integrity and data exceptions: the database's rules
+
+
+class Transaction:
+    """Runs named statements inside one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(self, name: str, **parameters: Any) -> list[Row]:
+        """Run a statement and return its rows as dicts by column name."""
+        context = self._run(name, parameters)
+        names = [column["name"] for column in context.columns or ()]
+        return [dict(zip(names, row, strict=True)) for row in context.rows or ()]
+
+    def row(self, name: str, **parameters: Any) -> Row | None:
+        """Run a statement and return its first row, or None."""
+        return next(iter(self.rows(name, **parameters)), None)
+
+    def execute(self, name: str, **parameters: Any) -> int:
+        """Run a statement and return how many rows it wrote."""
+        return int(self._run(name, parameters).row_count)
+
+    def _run(self, name: str, parameters: dict[str, Any]) -> Any:
+        text, to_values = _statement(name)
+        values = to_values(parameters)
+        with translated(name):
+            return self._connection.execute_unnamed(text, vals=values)
+
+
+class Session:
+    """A connection of one's own, for as long as an exclusive run lasts."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Open a transaction on the session's connection; it commits at the end of the block."""
+        _simple(self._connection, "BEGIN")
+        with _ended(self._connection):
+            yield Transaction(self._connection)
+
+
+class Database:
+    """Hands out transactions; safe for threads, each of which gets a connection of its own."""
+
+    def __init__(self, connect: Callable[[], Connection], *, read_timeout_s: float, probe_timeout_s: float) -> None:
+        self._connect = connect
+        self._read_timeout_s = read_timeout_s
+        self._probe_timeout_s = probe_timeout_s
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Open a transaction that commits at the end of the block and rolls back if the block raises.
+
+        Raises DatabaseUnavailable (also when it is unknown whether the commit arrived) or RuleViolated.
+        """
+        connection = self._opened("BEGIN")
+        with self._returned(connection), _ended(connection):
+            yield Transaction(connection)
+
+    @contextmanager
+    def exclusive(self, key: int) -> Iterator[Session | None]:
+        """Hold the advisory lock *key* for the block, or yield None while another session has it.
+
+        The lock is the session's: it ends with the process, and the server ends the session of an instance that was
+        frozen for EXCLUSIVE_IDLE_MAX_S.
+        """
+        connection = self._opened(f"SET idle_session_timeout = '{EXCLUSIVE_IDLE_MAX_S}s'")
+        with self._returned(connection):
+            context = _simple(connection, f"SELECT pg_try_advisory_lock({key:d})")
+            if not context.rows[0][0]:
+                _simple(connection, "RESET idle_session_timeout")
+                yield None
+                return
+            yield Session(connection)
+            _simple(connection, f"SELECT pg_advisory_unlock({key:d}); RESET idle_session_timeout")
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            connections, self._idle = self._idle, []
+        for connection in connections:
+            _discard(connection)
+
+    def _opened(self, first_statement: str) -> Connection:
+        """Send the first statement on an idle connection, or on a new one if that one turns out to be dead.
+
+        Whatever ended one idle connection has most likely ended the others too, and each could cost a time-out.
+        """
+        while connection := self._take_idle():
+            try:
+                _limit_reads(connection, self._probe_timeout_s)
+                _simple(connection, first_statement)
+            except DatabaseUnavailable:
+                _discard(connection)
+                self.close()
+            else:
+                _limit_reads(connection, self._read_timeout_s)
+                return connection
+        connection = self._connect()
+        _simple(connection, first_statement)
+        return connection
+
+    def _take_idle(self) -> Connection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    @contextmanager
+    def _returned(self, connection: Connection) -> Iterator[None]:
+        """Keep a connection for the next caller, unless the block failed: then nothing is known of its state."""
+        try:
+            yield
+        except BaseException:
+            _discard(connection)
+            raise
+        with self._lock:
+            keep = len(self._idle) < IDLE_CONNECTIONS_MAX
+            if keep:
+                self._idle.append(connection)
+        if not keep:
+            _discard(connection)
+
+
+def open_database(settings: DatabaseSettings) -> Database:
+    """Return the database of these settings; nothing is connected yet."""
+    return Database(
+        partial(connect, settings),
+        read_timeout_s=_read_timeout_s(settings),
+        probe_timeout_s=settings.connect_timeout_s,
+    )
+
+
+def connect(settings: DatabaseSettings) -> Connection:
+    """Open one connection in autocommit mode, with the time-outs set and UTC as its zone.
+
+    Raises DatabaseUnavailable, whatever the driver, Google's API or the network made of it.
+    """
+    options = {
+        "TimeZone": "UTC",
+        "statement_timeout": f"{settings.statement_timeout_s}s",
+        "lock_timeout": f"{settings.lock_timeout_s}s",
+        "idle_in_transaction_session_timeout": f"{settings.statement_timeout_s}s",
+        **PLANS,
+        "tcp_keepalives_idle": "60",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
+    startup = {"options": " ".join(f"-c {key}={value}" for key, value in options.items())}
+    opened = _connect_cloud_sql if settings.address.connection_name else _connect_tcp
+    try:
+        connection = opened(settings, startup)
+    except Exception as error:  # the connector lets aiohttp's, google.auth's and its own errors through
+        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {_reason(error)}") from error
+    connection.autocommit = True
+    _limit_reads(connection, _read_timeout_s(settings))
+    return connection
+
+
+def _read_timeout_s(settings: DatabaseSettings) -> int:
+    """The server's own statement timeout comes first; this one is for a network that swallows everything."""
+    return settings.statement_timeout_s + settings.connect_timeout_s
+
+
+def _limit_reads(connection: Connection, timeout_s: float) -> None:
+    """Let the driver wait at most so long for the server; it has no setting for a socket that it was given."""
+    with translated("the setting of a time-out"):
+        connection._usock.settimeout(timeout_s)  # noqa: SLF001
+
+
+def _connect_tcp(settings: DatabaseSettings, startup: dict[str, str]) -> Connection:
+    address = settings.address
+    stream = socket.create_connection((address.host, address.port), settings.connect_timeout_s)
+    try:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection = Connection(
+            address.user,
+            host=address.host,
+            database=address.name,
+            password=address.password,
+            sock=stream,
+            ssl_context=False if _is_loopback(stream) else None,
+            application_name=APPLICATION,
+            startup_params=startup,
+        )
+    except BaseException:
+        stream.close()
+        raise
+    return connection
+
+
+def _is_loopback(stream: socket.socket) -> bool:
+    """Tell whether TLS would only cost: the driver builds a context of 20 ms for every connection that may use it."""
+    peer = str(stream.getpeername()[0])
+    return peer == "::1" or peer.startswith("127.")
+
+
+def _connect_cloud_sql(settings: DatabaseSettings, startup: dict[str, str]) -> Connection:
+    address = settings.address
+    return _connector(settings.connect_timeout_s).connect(
+        address.connection_name,
+        "pg8000",
+        user=address.user,
+        password=address.password,
+        db=address.name,
+        ip_type=address.ip_type,
+        application_name=APPLICATION,
+        startup_params=startup,
+    )
+
+
+@cache
+def _connector(timeout_s: int) -> Any:
+    """One connector per process, made on first use: its thread does not survive gunicorn's fork."""
+    from google.cloud.sql.connector import Connector
+
+    return Connector(timeout=timeout_s, refresh_strategy="lazy")
+
+
+Statement = tuple[str, Callable[[dict[str, Any]], Any]]  # with $1 for a parameter; what puts the values in order
+
+
+def statements() -> dict[str, Statement]:
+    """Every statement of ``sql/*.sql`` by name, ready for the driver."""
+    return {name: _statement(name) for name in _texts()}
+
+
+@cache
+def _statement(name: str) -> Statement:
+    """Make one statement ready when it is first run: the driver takes a millisecond for each, a first request few."""
+    text, to_values = to_statement(_texts()[name])
+    return text, to_values
+
+
+@cache
+def _texts() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted((Path(__file__).parent.parent / "sql").glob("*.sql")):
+        for block in re.split(r"^-- name: ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            name, _, text = block.partition("\n")
+            found[name.strip()] = text.strip().rstrip(";")
+    return found
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn the driver's errors into ours: what a rule of the database refused, and all that may heal."""
+    try:
+        yield
+    except DatabaseError as error:
+        facts = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+        if str(facts.get("C", ""))[:2] in _CHECK_VIOLATIONS:
+            raise RuleViolated(str(facts.get("n", "")), str(facts.get("M", ""))) from error
+        raise DatabaseUnavailable(f"PostgreSQL did not run {what}: {_reason(error)}") from error
+    except _LOST as error:
+        raise DatabaseUnavailable(f"the connection was lost in {what}: {_reason(error)}") from error
+
+
+def _simple(connection: Connection, text: str) -> Any:
+    with translated(text.partition(" ")[0]):
+        return connection.execute_simple(text)
+
+
+@contextmanager
+def _ended(connection: Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(DatabaseUnavailable, RuleViolated):
+            _simple(connection, "ROLLBACK")
+        raise
+    _simple(connection, "COMMIT")
+
+
+def _discard(connection: Connection) -> None:
+    with suppress(Exception):  # whatever a broken stream makes of it, the error that broke it is the one to tell
+        connection.close()
+
+
+def _reason(error: BaseException) -> str:
+    if error.args and isinstance(error.args[0], dict):  # a server error, as pg8000 gives it
+        return f"{error.args[0].get('C', '')} {error.args[0].get('M', '')}"
+    return f"{type(error).__name__}: {error}"[:300]

@@ -1,0 +1,71 @@
+"""Secret Manager: the operators' controls, read through the API in every check."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from shared.errors import SecretMissing, SecretUnavailable
+from shared.outside.google_client import GoogleClient
+
+if TYPE_CHECKING:
+    from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+
+READ_TIMEOUT_S: Final = 10
+
+
+@dataclass(frozen=True)
+class SecretValue:
+    """A secret's payload and the version that *latest* was."""
+
+    payload: bytes
+    version: str
+
+
+class SecretManager:
+    """Reads the newest version of a project's secrets."""
+
+    def __init__(self, project: str, emulator: str | None) -> None:
+        self._project = project
+        self._emulator = emulator
+        self.client = GoogleClient(self._new_client)
+
+    def read_latest(self, secret_id: str) -> SecretValue:
+        """Read version ``latest`` (the one created last, whatever its state).
+
+        Raises SecretMissing where there is no such secret, SecretUnavailable for all else: disabled, no right, silence.
+        """
+        client = self.client.get()  # first, so that prepare() imports alone
+        import google_crc32c
+        from google.api_core import exceptions
+
+        name = f"projects/{self._project}/secrets/{secret_id}/versions/latest"
+        try:
+            answer = client.access_secret_version(name=name, timeout=READ_TIMEOUT_S)
+        except exceptions.NotFound as error:
+            raise SecretMissing(f"secret {secret_id} has no version") from error
+        except exceptions.GoogleAPIError as error:
+            raise SecretUnavailable(f"secret {secret_id} cannot be read: {_reason(error)}") from error
+        payload = answer.payload
+        if "data_crc32c" in payload and google_crc32c.value(payload.data) != payload.data_crc32c:
+            raise SecretUnavailable(f"secret {secret_id} arrived damaged (CRC-32C differs)")
+        return SecretValue(payload.data, answer.name.rpartition("/")[2])
+
+    def _new_client(self) -> "SecretManagerServiceClient":
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+
+        if not self._emulator:
+            try:
+                return SecretManagerServiceClient()
+            except GoogleAuthError as error:
+                raise SecretUnavailable(f"Secret Manager cannot be asked: {_reason(error)}") from error
+        import grpc
+        from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
+            SecretManagerServiceGrpcTransport,
+        )
+
+        channel = grpc.insecure_channel(self._emulator)
+        return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]

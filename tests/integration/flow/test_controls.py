@@ -1,0 +1,120 @@
+"""Threshold and policy as operators set them, and as they go wrong."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from grpc import StatusCode
+
+from sandbox.wire import faults
+from shared.model.policy import Reason
+from tests.rig import PROJECT, Rig
+
+THRESHOLD = "MICRO_BATCH_THRESHOLD_USD"
+
+
+@pytest.mark.parametrize("bad", [b"abc", b"\n", b"-5", b"0", b"NaN", b"Infinity", b"\xff\xfe"])
+def test_a_bad_threshold_keeps_the_last_valid_one(rig: Rig, bad: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """The last threshold that was read well stays in force, and a warning says so."""
+    rig.set_threshold("40")
+    rig.check()
+    rig.set_threshold(bad)
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.BELOW_THRESHOLD
+    row = rig.checks()[-1]
+    assert (row["threshold_usd"], row["threshold_source"]) == (Decimal(40), "last_valid")
+    assert any(getattr(record, "event", "") == "threshold_fallback" for record in caplog.records)
+
+
+def test_without_any_record_the_documents_default_holds(rig: Rig) -> None:
+    """$20.00 where nothing was ever known."""
+    rig.peers.secrets.disable(PROJECT, THRESHOLD)
+    rig.pay("25.00")
+    rig.check()
+    assert rig.checks()[-1]["threshold_source"] == "default"
+    assert rig.batches()[0]["threshold_at_creation"] == Decimal(20)
+
+
+def test_the_newest_batch_knows_a_threshold_too(rig: Rig) -> None:
+    """Without a check on record, the newest batch's threshold is the last valid one."""
+    rig.sql(
+        "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, conversion_status)"
+        " VALUES (gen_random_uuid(), 500, 450, 'failed')"
+    )
+    rig.peers.secrets.faults.add(
+        method="AccessSecretVersion", action=faults.refuse(StatusCode.PERMISSION_DENIED), times=2
+    )
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.BELOW_THRESHOLD
+    assert rig.checks()[-1]["threshold_usd"] == Decimal(450)
+
+
+def test_a_fallback_is_not_itself_a_record(rig: Rig) -> None:
+    """What was only fallen back on is not remembered as read."""
+    rig.set_threshold("30")
+    rig.check()
+    rig.set_threshold("abc")
+    for _ in range(3):
+        rig.check()
+    assert [row["threshold_source"] for row in rig.checks()] == ["secret"] + ["last_valid"] * 3
+    assert {row["threshold_usd"] for row in rig.checks()} == {Decimal(30)}
+
+
+def test_pause_holds_new_batches_and_lets_running_ones_end(rig: Rig) -> None:
+    """Paused: payments wait, batches in flight are still reconciled."""
+    rig.pay("25.00")
+    rig.check()
+    rig.set_policy('{"paused": true}')
+    rig.pay("25.00")
+    rig.pay_out(rig.batches()[0], "24.50")
+    rig.clock.forward(minutes=21)
+    assert rig.check(forced=True).reason == Reason.PAUSED
+    assert [batch["conversion_status"] for batch in rig.batches()] == ["completed"]
+
+
+def test_age_and_count_open_below_the_threshold(rig: Rig) -> None:
+    """Each with its own reason on record."""
+    rig.set_policy('{"max_age_hours": 6, "max_payments": 3}')
+    rig.pay("10.00", age=timedelta(hours=5))
+    assert rig.check().reason == Reason.BELOW_THRESHOLD
+    rig.clock.forward(hours=1)
+    assert rig.check().reason == Reason.OVER_AGE
+    rig.pay("5.00", "5.00", "5.00")
+    assert rig.check().reason == Reason.PAYMENT_COUNT
+
+
+def test_a_value_cap_splits(rig: Rig) -> None:
+    """No batch is worth more than the cap; a payment above it by itself waits and is told."""
+    rig.set_policy('{"max_batch_usd": 50}')
+    rig.pay("30.00", "30.00", "60.00", "15.00")
+    outcome = rig.check()
+    assert sorted(batch["total_eth_usd"] for batch in rig.batches()) == [Decimal(30), Decimal(45)]
+    assert len(outcome.opened) == 2
+    assert rig.check().reason == Reason.ABOVE_BATCH_CAP
+
+
+def test_the_limit_of_batches_in_flight(rig: Rig) -> None:
+    """No new batch while that many are under way."""
+    rig.set_policy('{"max_in_flight": 1}')
+    rig.pay("25.00")
+    rig.check()
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.IN_FLIGHT_LIMIT
+
+
+@pytest.mark.parametrize("bad", [b"{", b'{"pause": false}', b'{"max_in_flight": 0}', b"\xff"])
+def test_a_bad_policy_keeps_the_last_valid_one(rig: Rig, bad: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """One bad key refuses the document; the pause stays."""
+    rig.set_policy('{"paused": true}')
+    rig.check()
+    rig.set_policy(bad)
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.PAUSED
+    assert any(getattr(record, "event", "") == "policy_fallback" for record in caplog.records)
+
+
+def test_the_guards_tolerance_is_the_policys(rig: Rig) -> None:
+    """A tolerance of a tenth of a percent refuses ChangeNow's ordinary fee."""
+    rig.set_policy('{"quote_deviation_pct": 0.1}')
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.QUOTE_REFUSED

@@ -1,0 +1,19 @@
+"""How PostgreSQL finds rows for the functions' statements: always by an index, so that the history costs nothing."""
+
+import pytest
+
+from shared.outside.database import connect, statements
+from tests.rig import Rig
+
+
+@pytest.mark.parametrize("name", sorted(statements()))
+def test_no_statement_reads_a_whole_table(rig: Rig, name: str) -> None:
+    """In a session like the functions', whose plans do not depend on what the tables hold."""
+    session = connect(rig.desk.settings.database)
+    try:
+        text, _ = statements()[name]
+        plan = "\n".join(row[0] for row in session.execute_simple(f"EXPLAIN (GENERIC_PLAN) {text}").rows)
+    finally:
+        session.close()
+    assert "Seq Scan" not in plan, plan
+    assert "Bitmap" not in plan, plan

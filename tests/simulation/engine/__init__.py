@@ -1,0 +1,1 @@
+"""How histories are played: turns, boundaries, campaigns, sweeps."""

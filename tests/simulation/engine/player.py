@@ -1,0 +1,101 @@
+"""Plays a history to its end, heals the world, and looks whether two checks bring everything to where it belongs."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from sandbox.changenow.market import Market
+from shared.model.policy import Reason
+from tests.rig import PROJECT
+from tests.simulation.engine.boundaries import installed
+from tests.simulation.engine.turn import Journal, Turn
+from tests.simulation.history.story import Accept, Check, History
+from tests.simulation.proofs.ledger import RuleBroken
+from tests.simulation.world.actions import perform
+from tests.simulation.world.servers import POLICY, THRESHOLD, Servers, quiet
+from tests.simulation.world.world import World
+
+HOUR: Final = 3600
+QUIET_S: Final = 6 * HOUR  # unpaid exchanges expire within four; clocks are wrong by two at most
+FURTHER_CHECKS: Final = 2
+LATE_S: Final = 48 * HOUR  # callbacks come up to 40 hours late
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a history; *broken* is the rule and what was seen, None where all rules held."""
+
+    history: History
+    journal: Journal
+    broken: RuleBroken | None
+
+
+def play(servers: Servers, history: History) -> Result:
+    """Play a history on empty servers, with the watchers at the drivers' doors."""
+    with quiet(), installed():
+        return _played(servers, history)
+
+
+def _played(servers: Servers, history: History) -> Result:
+    world = World(servers, history)
+    broken = None
+    try:
+        for world.step, action in enumerate(history.actions):
+            perform(world, action)
+            world.rules.verify()
+        world.step = len(history.actions)
+        _heal(world)
+        _settle(world)
+    except RuleBroken as rule:
+        broken = rule
+    finally:
+        _count(world)
+        world.close()
+    return Result(history, world.journal, broken)
+
+
+def _heal(world: World) -> None:
+    """All faults end, clocks are right, the price is the old one, fees are small; no instance is restarted."""
+    servers, price = world.servers, world.history.climate.price
+    for server in (servers.exchange, servers.tasks, servers.secrets, servers.pubsub):
+        server.faults.clear()
+    world.is_healed = True
+    for instance in list(world.skews):
+        world.set_skew(instance, 0)
+    no_fees = {"eth": Decimal(0), "usdt": Decimal(0)}
+    world.set_market(
+        Market(price, Decimal("0.5"), Decimal(0), network_fees=no_fees, min_eth=Decimal("0.00000001"), max_eth=None)
+    )
+    servers.secrets.add_version(PROJECT, THRESHOLD, "0.01")
+    policy = b'{"quote_deviation_pct": 60}'
+    servers.secrets.add_version(PROJECT, POLICY, policy)
+    world.rules.policy_set(policy)
+
+
+def _settle(world: World) -> None:
+    """Time passes and two checks run; then every payment must be where it belongs, and stay there."""
+    turn = Turn(world)
+    world.wait(QUIET_S, turn)
+    world.rules.verify()
+    for _ in range(FURTHER_CHECKS):
+        perform(world, Accept())
+        outcome = world.check(Check(), Turn(world))
+        world.rules.verify()
+        if outcome is None or outcome.reason == Reason.CHECK_IN_PROGRESS:
+            raise RuleBroken("two checks finish what was left", f"in a healed world a check came to {outcome}")
+        world.wait(HOUR, turn)
+        world.rules.verify()
+    world.rules.verify_rest()
+    world.wait(LATE_S, turn)
+    world.rules.verify_rest()
+
+
+def _count(world: World) -> None:
+    counts = world.journal.counts
+    for batch in world.observer.batches():
+        counts["batches"] += 1
+        counts[f"batches {batch['status']}"] += 1
+        if batch["status"] == "completed":
+            counts["micro-dollars converted"] += int(batch["usd"] * 10**6)
+            counts["micro-USDT distributed"] += int(batch["received"] * 10**6)
+    counts["histories"] += 1

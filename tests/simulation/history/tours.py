@@ -1,0 +1,123 @@
+"""Short calm histories that lead through every path of the functions, so that every boundary can be met on purpose."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from tests.simulation.history.story import (
+    Action,
+    Check,
+    Climate,
+    Die,
+    Fault,
+    Health,
+    History,
+    Moment,
+    MoveMarket,
+    Pause,
+    Pay,
+    Repeat,
+    Row,
+    Trouble,
+    Wait,
+)
+from tests.simulation.world.troubles import GENERAL, TASKS
+
+MINUTE, HOUR = 60, 3600
+CALM: Final = Climate(odd_fates=False)
+TEN, FIFTEEN, KNOWN = Row("10.00"), Row("15.00"), Row("25.00", "0.0084")
+TWENTY_FIVE: Final = Pay((TEN, FIFTEEN))
+RANGE, ESTIMATE_ETH, ESTIMATE_USDT, CREATE = range(4)  # the requests of a check that opens a batch, in their order
+
+
+def _request(number: int, flavour: int, times: int = 1) -> tuple[Fault, ...]:
+    """Trouble with one of a check's requests to ChangeNow."""
+    return (Fault(2 * number, Trouble(flavour, times), "http"),)
+
+
+REFUSED: Final = (Fault(0, Trouble(TASKS.index(TASKS[2])), "tasks"),)
+LOST: Final = _request(CREATE, 0)
+
+TOURS: Final[dict[str, tuple[Climate, tuple[Action, ...]]]] = {
+    "a batch from its payments to its shares, and the callback again": (
+        CALM,
+        (TWENTY_FIVE, Check(), Wait(2 * HOUR), Repeat(0), Health()),
+    ),
+    "below the threshold": (CALM, (Pay((TEN,)), Check())),
+    "a second check beside the first": (
+        CALM,
+        (TWENTY_FIVE, Check(faults=(Fault(0, Pause(0, (Check(1),)), "secrets"),))),
+    ),
+    "more than one exchange takes": (
+        CALM,
+        (MoveMarket(Decimal(3000), max_eth=Decimal("0.0171")), Pay((KNOWN, KNOWN, KNOWN)), Check(), Wait(2 * HOUR)),
+    ),
+    "an order refused and sent later": (
+        CALM,
+        (TWENTY_FIVE, Check(faults=REFUSED), Wait(11 * MINUTE), Check(), Wait(HOUR)),
+    ),
+    "an order refused, and the price moves": (
+        CALM,
+        (Pay((KNOWN,)), Check(faults=REFUSED), MoveMarket(Decimal(2000)), Wait(11 * MINUTE), Check()),
+    ),
+    "an order refused until its exchange expires": (
+        CALM,
+        (TWENTY_FIVE, Check(faults=REFUSED), Wait(5 * HOUR), Check(), Wait(HOUR)),
+    ),
+    "an order taken, and nobody there to note it": (
+        replace(CALM, manner="silent"),
+        (TWENTY_FIVE, Check(faults=(Fault(1, Die(), "tasks"),)), Wait(11 * MINUTE), Check(), Wait(HOUR), Check()),
+    ),
+    "an exchange made, and the answer lost": (
+        CALM,
+        (TWENTY_FIVE, Check(faults=LOST), Wait(11 * MINUTE), Check(), Wait(HOUR)),
+    ),
+    "an exchange not made, and the price moves": (
+        CALM,
+        (Pay((KNOWN,)), Check(faults=_request(CREATE - 1, 0)), MoveMarket(Decimal(2000)), Wait(11 * MINUTE), Check()),
+    ),
+    "an exchange refused": (CALM, (TWENTY_FIVE, Check(faults=_request(CREATE, len(GENERAL))), Check(), Wait(HOUR))),
+    "an exchange that is no longer worth it": (
+        CALM,
+        (TWENTY_FIVE, Check(faults=_request(CREATE, len(GENERAL) + 7)), Check(), Wait(HOUR)),
+    ),
+    "no lever to be read": (
+        CALM,
+        (TWENTY_FIVE, Check(faults=(Fault(0, Trouble(0, 2), "secrets"),)), Wait(HOUR)),
+    ),
+    "no callback": (replace(CALM, manner="silent"), (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check())),
+    "an exchange held": (
+        replace(CALM, course="verify"),
+        (TWENTY_FIVE, Check(), Wait(21 * MINUTE), Check(), Wait(45 * MINUTE), Check(), Wait(5 * HOUR)),
+    ),
+    "an exchange sent back": (replace(CALM, course="refund"), (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check())),
+    "an exchange failed": (replace(CALM, course="fail"), (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check())),
+}
+
+
+def tours() -> Iterator[History]:
+    """The histories."""
+    for name, (climate, actions) in TOURS.items():
+        yield History(name, climate, actions)
+
+
+def with_death(tour: History, step: int, moment: Moment) -> History:
+    """The same tour, with the process that comes to this moment of this step killed there."""
+    fault = Fault(moment, Die())
+    actions = [_with_fault(action, fault) if index == step else action for index, action in enumerate(tour.actions)]
+    return replace(tour, actions=tuple(actions))
+
+
+def _with_fault(action: Action, fault: Fault) -> Action:
+    if not isinstance(action, Check | Wait | Repeat | Health):
+        return action
+    nested = tuple(_with_fault_in_pause(other, fault) for other in action.faults)
+    return replace(action, faults=(*nested, fault))
+
+
+def _with_fault_in_pause(other: Fault, fault: Fault) -> Fault:
+    if not isinstance(other.what, Pause):
+        return other
+    meanwhile = tuple(_with_fault(action, fault) for action in other.what.meanwhile)
+    return replace(other, what=replace(other.what, meanwhile=meanwhile))

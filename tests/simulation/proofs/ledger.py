@@ -1,0 +1,54 @@
+"""What the peers saw, as they would tell it afterwards: orders taken, orders accepted, callbacks sent."""
+
+import json
+import struct
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from sandbox.peers.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
+from tests.rig import SIGNING_KEY, decode
+
+
+class RuleBroken(AssertionError):
+    """One of the rules that never bend was seen broken, from the outside."""
+
+    def __init__(self, rule: str, what: str) -> None:
+        super().__init__(f"{rule}: {what}")
+        self.rule = rule
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An order that GCHostPay1 pays."""
+
+    order: Order
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Report:
+    """A callback's token; *is_true* says whether ChangeNow agrees with it."""
+
+    batch_id: str
+    token: str
+    sent_at: datetime
+    is_true: bool
+
+
+@dataclass
+class Ledger:
+    """One history's."""
+
+    ordered: list[Order] = field(default_factory=list)
+    accepted: dict[str, Accepted] = field(default_factory=dict)  # by token
+    paid_eth: dict[str, Decimal] = field(default_factory=dict)  # by exchange
+    reports: list[Report] = field(default_factory=list)
+    broken: list[RuleBroken] = field(default_factory=list)
+
+
+def read_order(body: bytes) -> tuple[str, Order]:
+    """Open an order's body as GCHostPay1 would at the second it was signed in; the token and what it says."""
+    token = str(json.loads(body)["token"])
+    (signed_at_s,) = struct.unpack(">Q", decode(token)[-24:-16])
+    return token, decrypt_microbatch_to_gchostpay1_token(token, [SIGNING_KEY], signed_at_s)

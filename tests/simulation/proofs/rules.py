@@ -1,0 +1,237 @@
+"""The rules that never bend, looked at from the outside: own SQL, the peers' memories, an arithmetic of its own."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from copy import copy
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import TYPE_CHECKING, Any, Final
+
+from sandbox.changenow.market import ETH_TO_USDT, Market
+from sandbox.peers.gchostpay1_tokens import Order
+from tests.simulation.proofs.ledger import Report, RuleBroken, read_order
+from tests.simulation.world.tasks import Errand
+
+if TYPE_CHECKING:
+    from tests.simulation.world.world import World
+
+UNITS: Final = 10**8
+ALIVE: Final = ("pending", "swapping")
+QUOTE_VALID_FOR: Final = timedelta(minutes=10 + 30 + 5)  # a quote's age, an order that may be repeated, its token's age
+NEVER: Final = "-"
+
+Row = dict[str, Any]
+
+
+class Rules:
+    """Raises RuleBroken; what a server's thread sees broken is kept until the step's end."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._markets: list[tuple[datetime, Market]] = []
+        self._weights: dict[int, tuple[str, datetime | None]] = {}
+        self.tolerance_pct = Decimal(20)
+
+    # After every step
+
+    def verify(self) -> None:
+        """Look at everything."""
+        if self._world.ledger.broken:
+            raise self._world.ledger.broken[0]
+        payments, batches = self._world.observer.payments(), self._world.observer.batches()
+        claimed: dict[Any, list[Row]] = {}
+        for payment in payments:
+            claimed.setdefault(payment["batch_id"], []).append(payment)
+        self._nothing_is_lost(payments, {batch["id"]: batch for batch in batches})
+        for batch in batches:
+            mine = claimed.get(batch["id"], [])
+            _total_is_exact(batch, mine)
+            if batch["status"] == "completed":
+                self._amount_is_true(batch)
+                _shares_are_exact(batch, mine)
+        self._swaps_are_paid_once(batches)
+        self._events_are_single()
+
+    def _nothing_is_lost(self, payments: Sequence[Row], batches: dict[Any, Row]) -> None:
+        rule = "every payment is in exactly one place"
+        for payment in payments:
+            batch = batches.get(payment["batch_id"])
+            place = (payment["status"], batch["status"] if batch else NEVER)
+            allowed = {("pending", NEVER), ("completed", "completed"), *(("swapping", status) for status in ALIVE)}
+            if place not in allowed:
+                raise RuleBroken(rule, f"payment {payment['id']} is {place[0]} and its batch {place[1]}")
+            weight = (str(payment["usd"]), payment["created_at"])
+            if self._weights.setdefault(payment["id"], weight) != weight:
+                raise RuleBroken("weights never change", f"payment {payment['id']} was {self._weights[payment['id']]}")
+        if len(self._weights) != len(payments):
+            raise RuleBroken(rule, f"{len(self._weights)} payments came in, {len(payments)} are there")
+
+    def _amount_is_true(self, batch: Row) -> None:
+        rule = "what is distributed is what ChangeNow paid out"
+        exchange = self._world.servers.exchange.exchange(batch["cn_api_id"])
+        if exchange.status != "finished":
+            raise RuleBroken(rule, f"batch completed, exchange {exchange.status}")
+        if exchange.amount_to != batch["received"]:
+            raise RuleBroken(rule, f"{batch['received']} distributed, {exchange.amount_to} paid out")
+
+    def _swaps_are_paid_once(self, batches: Sequence[Row]) -> None:
+        rule = "a swap is paid for once"
+        accepted = [entry.order for entry in self._world.ledger.accepted.values()]
+        for name in ("batch_conversion_id", "cn_api_id", "payin_address"):
+            counted = Counter(getattr(order, name) for order in accepted)
+            for value, times in counted.items():
+                if times > 1:
+                    raise RuleBroken(rule, f"{times} orders were accepted for {name} {value}")
+        status_of = {str(batch["id"]): batch["status"] for batch in batches}
+        for order in accepted:
+            exchange = self._world.servers.exchange.exchange(order.cn_api_id)
+            status = status_of[order.batch_conversion_id]
+            if exchange.status not in ("failed", "refunded", "expired") and status == "failed":
+                raise RuleBroken(
+                    "no payment is given back while its swap goes on",
+                    f"batch {order.batch_conversion_id} has failed, its exchange is {exchange.status} and paid",
+                )
+
+    def _events_are_single(self) -> None:
+        rows = self._world.observer.sql(
+            "SELECT batch_conversion_id AS id, event, COUNT(*) AS times FROM batch_events"
+            " GROUP BY batch_conversion_id, event HAVING COUNT(*) > 1"
+        )
+        if rows:
+            raise RuleBroken("each change of a batch is told of once", f"{rows[0]}")
+
+    # Orders, as they are taken and accepted
+
+    def order_taken(self, errand: Errand) -> None:
+        """Compare an order with what is on record at this instant; called from the server's thread."""
+        _, order = read_order(errand.body)
+        self._world.ledger.ordered.append(order)
+        batch = self._world.observer.batch(order.batch_conversion_id)
+        stored = (batch["cn_api_id"], batch["payin_address"]) if batch else None
+        if stored != (order.cn_api_id, order.payin_address):
+            self._keep("the exchange is stored before its order", f"ordered {order}, on record {stored}")
+            return
+        assert batch is not None
+        self._must_be_worth(order, batch)
+
+    def order_accepted(self, order: Order) -> None:
+        """An order about to be paid belongs to a batch that still wants it."""
+        batch = self._world.observer.batch(order.batch_conversion_id)
+        if batch is None or batch["status"] not in ("swapping", "completed"):
+            status = batch and batch["status"]
+            raise RuleBroken(
+                "a swap is paid for once", f"paid for batch {order.batch_conversion_id}, which is {status}"
+            )
+
+    def _must_be_worth(self, order: Order, batch: Row) -> None:
+        """Some market of the last while must have made the order worth the batch's dollars."""
+        exchange = self._world.servers.exchange.exchange(order.cn_api_id)
+        if not order.from_amount == exchange.expected_amount_from == batch["amount_eth"]:
+            self._keep("an order is for its exchange's amount", f"{order.from_amount} ETH ordered, {exchange}")
+        worths = [market.direct(ETH_TO_USDT, order.from_amount) for market in self._recent_markets()]
+        limit = batch["usd"] * self.tolerance_pct
+        if all(abs(worth - batch["usd"]) * 100 > limit for worth in worths):
+            self._keep("an order is worth its payments", f"{worths} USDT would arrive for ${batch['usd']}")
+
+    def _recent_markets(self) -> list[Market]:
+        since = self._world.now - QUOTE_VALID_FOR
+        recent = [market for at, market in self._markets if at >= since]
+        before = [market for at, market in self._markets if at < since]
+        return recent + before[-1:]
+
+    def market_moved(self, market: Market) -> None:
+        """Remember what the market is from now on."""
+        self._markets.append((self._world.now, copy(market)))
+
+    def policy_set(self, payload: bytes) -> None:
+        """Remember the widest tolerance that was ever asked for."""
+        with suppress(ValueError, InvalidOperation, AttributeError, TypeError):
+            asked = json.loads(payload).get("quote_deviation_pct")
+            self.tolerance_pct = max(self.tolerance_pct, Decimal(str(asked)))
+
+    def _keep(self, rule: str, what: str) -> None:
+        self._world.ledger.broken.append(RuleBroken(rule, what))
+
+    # Around checks and callbacks
+
+    def before_check(self) -> Row:
+        """What waits, and how many checks are on record."""
+        return self._world.observer.sql(
+            "SELECT (SELECT COUNT(*) FROM threshold_checks) AS checks, COUNT(*) AS payments,"
+            " COALESCE(SUM(accumulated_eth), 0) AS usd FROM payout_accumulation WHERE conversion_status = 'pending'"
+            " AND accumulated_eth > 0 AND accumulated_eth < 'Infinity' AND created_at IS NOT NULL"
+        )[0]
+
+    def after_check(self, before: Row) -> None:
+        """A check that ended well leaves one row, and has seen at least what waited when it began."""
+        rows = self._world.observer.sql("SELECT * FROM threshold_checks ORDER BY id OFFSET %s", before["checks"])
+        if len(rows) != 1:
+            raise RuleBroken("every check leaves one row", f"{len(rows)} rows")
+        (row,) = rows
+        if row["pending_usd"] is not None and row["pending_usd"] < before["usd"]:
+            raise RuleBroken("an error is never a zero", f"${before['usd']} waited, ${row['pending_usd']} were seen")
+
+    def called_back(self, report: Report, status: int) -> None:
+        """A repeat with the same facts is no conflict."""
+        if not report.is_true or status not in (404, 409, 422):
+            return
+        batch = self._world.observer.batch(report.batch_id)
+        if batch is None or batch["status"] == "completed":
+            raise RuleBroken("a repeat is harmless", f"a true callback of a completed batch was answered {status}")
+
+    # At the end
+
+    def verify_rest(self) -> None:
+        """All is quiet and well: every payment that can be claimed has its share, and all is told."""
+        self.verify()
+        for batch in self._world.observer.batches():
+            if batch["status"] in ALIVE:
+                raise RuleBroken("two checks finish what was left", f"a batch is still {batch['status']}: {batch}")
+        for payment in self._world.observer.payments():
+            is_claimable = _is_claimable(payment)
+            if payment["status"] != ("completed" if is_claimable else "pending"):
+                raise RuleBroken(
+                    "every payment gets where it belongs", f"payment is still {payment['status']}: {payment}"
+                )
+        if self._world.history.climate.with_events:
+            waiting = self._world.observer.sql("SELECT COUNT(*) AS events FROM batch_events WHERE published_at IS NULL")
+            if waiting[0]["events"]:
+                raise RuleBroken("every change is told of", f"{waiting[0]['events']} events are not published")
+
+
+def _is_claimable(payment: Row) -> bool:
+    usd = payment["usd"]
+    return usd is not None and usd.is_finite() and usd > 0 and payment["created_at"] is not None
+
+
+def _total_is_exact(batch: Row, payments: Sequence[Row]) -> None:
+    total = sum((payment["usd"] for payment in payments), Decimal(0))
+    expected = (Decimal(0), 0) if batch["status"] == "failed" else (batch["usd"], batch["payments"])
+    if (total, len(payments)) != expected:
+        raise RuleBroken("a batch's total is the sum of its payments", f"${total} in {len(payments)}, not {expected}")
+
+
+def _shares_are_exact(batch: Row, payments: Sequence[Row]) -> None:
+    rule = "the distribution is exact"
+    expected = largest_remainders(batch["received"], [payment["usd"] for payment in payments])
+    shares = [payment["share"] for payment in payments]
+    if shares != expected:
+        raise RuleBroken(rule, f"{batch['received']} USDT were split into {shares}, not {expected}")
+    with localcontext() as context:
+        context.prec = 60
+        if sum(shares) != batch["received"] or min(shares) < 0:
+            raise RuleBroken(rule, f"shares sum to {sum(shares)}, not {batch['received']}")
+
+
+def largest_remainders(total: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """Split by Hamilton's method in units of 1e-8; *weights* come oldest first, which is how ties are broken."""
+    units = int(total * UNITS)
+    scaled = [int(weight * UNITS) for weight in weights]
+    whole = sum(scaled)
+    shares = [units * weight // whole for weight in scaled]
+    order = sorted(range(len(scaled)), key=lambda index: (-(units * scaled[index] % whole), index))
+    for index in order[: units - sum(shares)]:
+        shares[index] += 1
+    return [Decimal(share).scaleb(-8) for share in shares]

@@ -1,0 +1,1 @@
+"""The faulty world that a history is played in: servers, peers, processes, troubles."""

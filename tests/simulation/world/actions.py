@@ -1,0 +1,129 @@
+"""What each action does to the world."""
+
+from decimal import Decimal
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+from sandbox.changenow.market import Market
+from sandbox.peers.gchostpay1_tokens import Execution, encrypt_gchostpay1_to_microbatch_token
+from tests.rig import PROJECT, SIGNING_KEY
+from tests.simulation.engine.turn import Turn
+from tests.simulation.history.story import (
+    Accept,
+    Action,
+    Check,
+    Forge,
+    Health,
+    MoveMarket,
+    Pay,
+    Repeat,
+    Replace,
+    Restart,
+    Row,
+    SetPolicy,
+    SetThreshold,
+    Skew,
+    Wait,
+)
+from tests.simulation.proofs.ledger import Report
+from tests.simulation.world.servers import POLICY, THRESHOLD
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tests.simulation.world.world import World
+
+PAY: Final = """
+    INSERT INTO payout_accumulation (client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp,
+        accumulated_eth, client_wallet_address, client_payout_currency, client_payout_network,
+        nowpayments_outcome_amount, created_at)
+    VALUES """
+PAYMENT: Final = """('client', 1, 1, 'eth', NOW(), CAST(%s AS numeric), '0xclient', 'usdt', 'eth', CAST(%s AS numeric),
+    CAST(%s AS timestamp) - CAST(%s AS integer) * INTERVAL '1 second')"""
+ACCEPT: Final = """
+    UPDATE batch_conversions SET amount_accepted_at = CAST(%s AS timestamp)
+    WHERE conversion_status = 'swapping' AND amount_accepted_at IS NULL"""
+
+
+def perform(world: "World", action: Action, depth: int = 0) -> None:
+    """Play one action; in another one's pause at a *depth* above 0."""
+    world.journal.counts["steps"] += 1
+    turn = Turn(world, getattr(action, "faults", ()), depth)
+    match action:
+        case Check():
+            world.check(action, turn)
+        case Wait(seconds):
+            world.wait(seconds, turn)
+        case Repeat(which):
+            if world.ledger.reports:
+                world.call_back(world.ledger.reports[which % len(world.ledger.reports)], turn)
+        case Forge(kind):
+            _forge(world, kind, turn)
+        case Health():
+            world.ask_health(turn)
+        case _:
+            _prepare(world, action)
+
+
+def _prepare(world: "World", action: Action) -> None:
+    """What operators, other services and the platform do."""
+    match action:
+        case Pay(rows):
+            _pay(world, rows)
+        case SetThreshold(payload):
+            world.servers.secrets.add_version(PROJECT, THRESHOLD, payload)
+        case SetPolicy(payload):
+            world.servers.secrets.add_version(PROJECT, POLICY, payload)
+            world.rules.policy_set(payload)
+        case MoveMarket(price, min_eth, max_eth):
+            world.set_market(Market(eth_price_usd=price, min_eth=min_eth, max_eth=max_eth, slippage_pct=Decimal(0)))
+        case Skew(instance, seconds):
+            world.set_skew(instance, seconds)
+        case Restart(hard):
+            world.journal.faults["database: restarted"] += 1
+            world.observer.restart(hard=hard)
+        case Replace(instance):
+            world.replace(instance)
+        case Accept():
+            world.observer.sql(ACCEPT, _naive(world))
+        case _:
+            raise TypeError(f"{action} is no action")
+
+
+def _pay(world: "World", rows: tuple[Row, ...]) -> None:
+    values = [value for row in rows for value in (row.usd, row.eth, _naive(world), row.age_s)]
+    world.observer.sql(PAY + ", ".join([PAYMENT] * len(rows)), *values)
+    world.journal.counts["payments"] += len(rows)
+
+
+def _naive(world: "World") -> "datetime":
+    return world.now.replace(tzinfo=None)
+
+
+def _forge(world: "World", kind: int, turn: Turn) -> None:
+    """Send a callback about an ordered batch that is wrong in one way."""
+    random = Random(f"{world.history.seed}/forge/{kind}")
+    if not world.ledger.ordered:
+        return
+    order = random.choice(world.ledger.ordered)
+    facts: dict[str, Any] = {
+        "batch_conversion_id": order.batch_conversion_id,
+        "cn_api_id": order.cn_api_id,
+        "tx_hash": "0x" + "cd" * 32,
+        "actual_usdt_received": Decimal(20),
+    }
+    odd: tuple[dict[str, Any], ...] = (
+        {},
+        {"actual_usdt_received": Decimal("NaN")},
+        {"actual_usdt_received": Decimal(-5)},
+        {"actual_usdt_received": Decimal("1e300")},
+        {"cn_api_id": "another"},
+        {"batch_conversion_id": "00000000-0000-4000-8000-000000000000"},
+        {"batch_conversion_id": "no uuid"},
+        {"tx_hash": ""},
+    )
+    facts |= odd[kind % len(odd)]
+    token = encrypt_gchostpay1_to_microbatch_token(Execution(**facts), SIGNING_KEY, int(world.now.timestamp()))
+    if kind % 3 == 2:
+        token = token[:-4] + "AAAA"
+    world.call_back(Report(order.batch_conversion_id, token, world.now, is_true=False), turn)

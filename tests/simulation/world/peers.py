@@ -1,0 +1,199 @@
+"""GCHostPay1, its wallet, and the course of the exchanges it pays: each has its fate, drawn from the seed."""
+
+from decimal import Decimal
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from sandbox.changenow.exchange import FINAL
+from sandbox.changenow.server import transaction_hash
+from sandbox.peers.gchostpay1_tokens import (
+    Execution,
+    Order,
+    UnreadableTokenError,
+    UntrustedTokenError,
+    decrypt_microbatch_to_gchostpay1_token,
+    encrypt_gchostpay1_to_microbatch_token,
+)
+from tests.rig import SIGNING_KEY
+from tests.simulation.proofs.ledger import Accepted, Report, RuleBroken, read_order
+from tests.simulation.world.tasks import ATTEMPTS_MAX, Errand, backoff_s
+
+if TYPE_CHECKING:
+    from tests.simulation.engine.turn import Turn
+    from tests.simulation.world.world import World
+
+CALLBACK_ATTEMPTS_MAX: Final = 8
+CALLBACK_BACKOFF_S: Final = 15
+MINUTE, HOUR = 60, 3600
+PAID_ONCE: Final = "a swap is paid for once"
+
+COURSES: Final = ("finish",) * 14 + ("slow", "null", "fail", "refund", "verify", "strange")
+CALLBACKS: Final = ("normal",) * 9 + ("silent",) * 3 + ("twice", "twice", "late", "expired", "early", "wrong")
+
+
+class Peers:
+    """Takes orders from Cloud Tasks, pays them, and calls back; moves exchanges along."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def take_errand(self, errand: Errand) -> None:
+        """Plan a new task's delivery: at once as a rule, later when Cloud Tasks is slow."""
+        random = self._fate("task", errand.number)
+        delay_s = random.choice((0, 0, 0, 1, 5, 60, 290, 400)) if self._is_odd else 0
+        self._world.plan(delay_s, partial(self._deliver_order, errand))
+
+    def expire(self, exchange_id: str, number: int) -> None:
+        """Plan the end of an exchange that nobody pays."""
+        after_s = self._fate("expiry", number).randint(*self._world.history.climate.expires_after_s)
+        self._world.plan(after_s, partial(self._expire, exchange_id))
+
+    @property
+    def _is_odd(self) -> bool:
+        return self._world.history.climate.odd_fates and not self._world.is_healed
+
+    def _fate(self, kind: str, number: int | str) -> Random:
+        return Random(f"{self._world.history.seed}/{kind}/{number}")
+
+    # Orders
+
+    def _deliver_order(self, errand: Errand, turn: "Turn") -> None:
+        world, random = self._world, self._fate(f"delivery/{errand.number}", errand.attempts)
+        errand.attempts += 1
+        is_down = self._is_odd and random.random() < 0.15
+        status = 503 if is_down else self._accept(errand)
+        answer_lost = self._is_odd and random.random() < 0.1
+        if (status == 200 and not answer_lost) or errand.attempts >= ATTEMPTS_MAX:
+            world.servers.tasks.end(errand, random, world.history.climate.names_blocked_s)
+        else:
+            world.plan(backoff_s(errand.attempts), partial(self._deliver_order, errand))
+
+    def _accept(self, errand: Errand) -> int:
+        """Answer an order; the same token again is the same order."""
+        world, now = self._world, self._world.now
+        token, _ = read_order(errand.body)
+        if token in world.ledger.accepted:
+            return 200
+        try:
+            order = decrypt_microbatch_to_gchostpay1_token(token, [SIGNING_KEY], int(now.timestamp()))
+        except UnreadableTokenError:
+            return 400
+        except UntrustedTokenError:
+            return 401
+        world.ledger.accepted[token] = Accepted(order, now)
+        world.journal.counts["orders accepted"] += 1
+        world.rules.order_accepted(order)
+        random = self._fate("wallet", errand.number)
+        if self._is_odd and random.random() < 0.06:
+            world.journal.faults["wallet does not pay"] += 1
+        else:
+            delay_s = 1 if world.is_healed else random.choice(world.history.climate.wallet_delays_s)
+            world.plan(delay_s, partial(self._pay, order, errand.number))
+        return 200
+
+    def _pay(self, order: Order, number: int, turn: "Turn") -> None:
+        world = self._world
+        exchange = world.servers.exchange.exchange(order.cn_api_id)
+        if exchange.status in FINAL:
+            raise RuleBroken(PAID_ONCE, f"exchange {exchange.id} is paid after it is {exchange.status}")
+        if exchange.id in world.ledger.paid_eth:
+            raise RuleBroken(PAID_ONCE, f"exchange {exchange.id} is paid a second time")
+        tx_hash = transaction_hash()
+        world.servers.exchange.deposit(order.payin_address, order.from_amount, tx_hash)
+        world.ledger.paid_eth[exchange.id] = order.from_amount
+        world.journal.counts["exchanges paid"] += 1
+        world.plan(MINUTE, partial(self._move_on, order, number, tx_hash))
+
+    # Exchanges
+
+    def _expire(self, exchange_id: str, turn: "Turn") -> None:
+        if self._world.servers.exchange.exchange(exchange_id).status == "waiting":
+            self._world.servers.exchange.expire(exchange_id)
+            self._world.journal.faults["exchange expired"] += 1
+
+    def _move_on(self, order: Order, number: int, tx_hash: str, turn: "Turn") -> None:
+        """Send a paid exchange on its course."""
+        world, office, cn_api_id = self._world, self._world.servers.exchange, order.cn_api_id
+        random = self._fate("course", number)
+        course = random.choice(COURSES) if self._is_odd else "finish"
+        course = (not world.is_healed and world.history.climate.course) or course
+        if course != "finish":
+            world.journal.faults[f"exchange: {course}"] += 1
+        office.advance(cn_api_id)
+        if course in ("fail", "refund"):
+            getattr(office, course)(cn_api_id)
+            return
+        delay_s = random.randint(2 * MINUTE, 30 * MINUTE) if self._is_odd else MINUTE
+        if course == "verify":
+            office.verify(cn_api_id)
+            delay_s += random.randint(MINUTE, 4 * HOUR)
+        if course == "slow":
+            delay_s += random.randint(HOUR, 4 * HOUR)
+        world.plan(delay_s, partial(self._finish, order, number, tx_hash, course))
+
+    def _finish(self, order: Order, number: int, tx_hash: str, course: str, turn: "Turn") -> None:  # noqa: PLR0917
+        world, office = self._world, self._world.servers.exchange
+        random = self._fate("amount", number)
+        exchange = office.exchange(order.cn_api_id)
+        amount_usdt = world.market.paid_out(exchange.pair, order.from_amount)
+        if self._is_odd:
+            factor = (
+                Decimal(random.choice((3, 20))) / 10
+                if course == "strange"
+                else Decimal(random.randint(980, 1020)) / 1000
+            )
+            amount_usdt = (amount_usdt * factor).quantize(Decimal("1e-6"))
+        amount_usdt = max(amount_usdt, Decimal("0.000001"))
+        office.finish(order.cn_api_id, amount_usdt)
+        world.journal.counts["exchanges finished"] += 1
+        if course == "null":
+            office._exchanges[order.cn_api_id].amount_to = None
+            world.plan(random.randint(MINUTE, HOUR), partial(self._show_amount, order, number, tx_hash, amount_usdt))
+        else:
+            self._plan_callbacks(order, number, tx_hash, amount_usdt)
+
+    def _show_amount(  # noqa: PLR0917
+        self, order: Order, number: int, tx_hash: str, amount_usdt: Decimal, turn: "Turn"
+    ) -> None:
+        self._world.servers.exchange._exchanges[order.cn_api_id].amount_to = amount_usdt
+        self._plan_callbacks(order, number, tx_hash, amount_usdt)
+
+    # Callbacks
+
+    def _plan_callbacks(self, order: Order, number: int, tx_hash: str, amount_usdt: Decimal) -> None:
+        world, random = self._world, self._fate("callback", number)
+        manner = random.choice(CALLBACKS) if self._is_odd else "normal"
+        manner = (not world.is_healed and world.history.climate.manner) or manner
+        if manner != "normal":
+            world.journal.faults[f"callback: {manner}"] += 1
+        report = self._report(order, tx_hash, amount_usdt)
+        soon_s = random.randint(0, 2 * MINUTE)
+        if manner == "silent":
+            return
+        if manner == "wrong":
+            wrong = self._report(order, tx_hash, amount_usdt + Decimal("0.01"), is_true=False)
+            self.call_back(soon_s, wrong)
+        if manner == "early":
+            odd = self._report(order, tx_hash, amount_usdt * 2, is_true=False)
+            self.call_back(0, odd)
+        delay_s = {"late": random.randint(HOUR, 20 * HOUR), "expired": random.randint(26 * HOUR, 40 * HOUR)}
+        self.call_back(delay_s.get(manner, soon_s), report)
+        if manner == "twice":
+            self.call_back(soon_s + random.choice((0, 1, 3 * HOUR)), report)
+
+    def _report(self, order: Order, tx_hash: str, amount_usdt: Decimal, *, is_true: bool = True) -> Report:
+        now = self._world.now
+        execution = Execution(order.batch_conversion_id, order.cn_api_id, tx_hash, amount_usdt)
+        token = encrypt_gchostpay1_to_microbatch_token(execution, SIGNING_KEY, int(now.timestamp()))
+        return Report(order.batch_conversion_id, token, now, is_true)
+
+    def call_back(self, delay_s: int, report: Report, attempt: int = 1) -> None:
+        """Plan a callback's delivery, which Cloud Tasks repeats until it is taken."""
+        self._world.plan(delay_s, partial(self._deliver_callback, report, attempt))
+
+    def _deliver_callback(self, report: Report, attempt: int, turn: "Turn") -> None:
+        status = self._world.call_back(report, turn)
+        if status != 200 and attempt < CALLBACK_ATTEMPTS_MAX:
+            delay_s = min(CALLBACK_BACKOFF_S * 4**attempt, 2 * HOUR)
+            self.call_back(delay_s, report, attempt + 1)

@@ -1,0 +1,120 @@
+"""What stands still between histories: PostgreSQL and the stand-ins."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+from unittest.mock import patch
+
+from ops.schema.migrate import migrate
+from sandbox.changenow.exchange import Schedule
+from sandbox.changenow.server import ChangeNow
+from sandbox.postgres.server import Postgres
+from sandbox.pubsub.server import PubSub
+from sandbox.secret_manager.server import SecretManager
+from shared.logs import logger
+from tests.rig import API_KEY, PROJECT, required_settings
+from tests.sessions import open_session
+from tests.simulation.world.observer import DATABASE, Observer
+from tests.simulation.world.tasks import TaskServer
+
+TOPIC: Final = f"projects/{PROJECT}/topics/batch-events"
+THRESHOLD: Final = "MICRO_BATCH_THRESHOLD_USD"
+POLICY: Final = "MICRO_BATCH_POLICY"
+EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """The world's true time; aware UTC."""
+
+    def __init__(self) -> None:
+        self.now = EPOCH
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self.now
+
+
+@dataclass
+class Servers:
+    """One set for each worker; a history finds them empty."""
+
+    postgres: Postgres
+    exchange: ChangeNow
+    tasks: TaskServer
+    secrets: SecretManager
+    pubsub: PubSub
+    observer: Observer
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def url(self) -> str:
+        """The database's address."""
+        return self.postgres.url(DATABASE)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment that both functions have."""
+        return {
+            **required_settings(self.url, self.exchange.url),
+            "CLOUD_TASKS_EMULATOR_HOST": self.tasks.address,
+            "SECRET_MANAGER_EMULATOR_HOST": self.secrets.address,
+            "BATCH_EVENTS_TOPIC": TOPIC,
+            "PUBSUB_EMULATOR_HOST": self.pubsub.address,
+        }
+
+    def clear(self) -> None:
+        """Forget the history before: rows are left to the world, which owns the observer."""
+        self.exchange._exchanges.clear()
+        self.exchange._service.requests.clear()
+        self.pubsub._published[TOPIC].clear()
+        for server in (self.exchange, self.secrets, self.pubsub):
+            server.faults.clear()
+            server.faults._taken.clear()
+        self.secrets._secrets.clear()
+        self.secrets._versions.clear()
+        self.secrets._accesses.clear()
+        self.tasks.clear()
+
+
+@contextmanager
+def running_servers() -> Iterator[Servers]:
+    """Start everything, with a migrated database."""
+    clock = Clock()
+    with ExitStack() as stack:
+        postgres = stack.enter_context(Postgres())
+        postgres.create_database(DATABASE)
+        migrate(lambda: open_session(postgres.url(DATABASE)))
+        exchange = ChangeNow(api_key=API_KEY, schedule=Schedule.by_hand(), clock=clock)
+        servers = Servers(
+            postgres=postgres,
+            exchange=stack.enter_context(exchange),
+            tasks=stack.enter_context(TaskServer()),
+            secrets=stack.enter_context(SecretManager()),
+            pubsub=stack.enter_context(PubSub()),
+            observer=Observer(postgres),
+            clock=clock,
+        )
+        stack.callback(servers.observer.close)
+        servers.pubsub.create_topic(TOPIC)
+        stack.enter_context(patch.dict(os.environ, {"PUBSUB_EMULATOR_HOST": servers.pubsub.address}))
+        yield servers
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the functions' log lines to themselves: thousands of faults would drown the account."""
+    libraries = [logging.getLogger(name) for name in ("urllib3", "google.cloud.pubsub_v1")]
+    levels = [library.level for library in libraries]
+    was_disabled, logger.disabled = logger.disabled, True
+    for library in libraries:
+        library.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.disabled = was_disabled
+        for library, level in zip(libraries, levels, strict=True):
+            library.setLevel(level)

@@ -1,0 +1,68 @@
+"""Cloud Tasks on the played clock: named tasks, frozen bodies, retries, and names that stay blocked for a while."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+import grpc
+from google.cloud.tasks_v2 import types
+
+from sandbox.cloud_tasks import task_rules
+from sandbox.wire.grpc_server import Call, RefusedError, RpcServer, now
+
+ATTEMPTS_MAX = 10
+BACKOFF_MIN_S, BACKOFF_MAX_S = 5, 3600
+
+
+@dataclass
+class Errand:
+    """A task that is to be delivered until its target takes it."""
+
+    name: str
+    body: bytes
+    number: int
+    attempts: int = 0
+
+
+class TaskServer(RpcServer):
+    """Serves CreateTask to the real client; *taken* is told of every task, and whoever plays the world delivers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: Callable[[Errand], None] = lambda _: None
+        self.time: Callable[[], float] = lambda: 0.0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything, for the next history."""
+        self.faults.clear()
+        self._live: set[str] = set()
+        self._free_at: dict[str, float] = {}
+        self.created = 0
+        self.refused_as_known = 0
+
+    def calls(self) -> Iterable[Call]:
+        """The one call that the functions make."""
+        yield Call("google.cloud.tasks.v2.CloudTasks", "CreateTask", types.CreateTaskRequest, types.Task, self._create)
+
+    def end(self, errand: Errand, random: Random, blocked_s: tuple[int, ...]) -> None:
+        """End a task; its name stays blocked for a time that nobody knows beforehand."""
+        self._live.discard(errand.name)
+        self._free_at[errand.name] = self.time() + random.choice(blocked_s)
+
+    def _create(self, request: types.CreateTaskRequest) -> types.Task:
+        task_rules.check_queue_name(request.parent)
+        task_rules.check_task(request.parent, request.task)
+        name = request.task.name or f"{request.parent}/tasks/{self.created:020}"
+        if name in self._live or self._free_at.get(name, 0.0) > self.time():
+            self.refused_as_known += 1
+            raise RefusedError(grpc.StatusCode.ALREADY_EXISTS, "Requested entity already exists")
+        self._live.add(name)
+        self.created += 1
+        self.taken(Errand(name, bytes(request.task.http_request.body), self.created))
+        return types.Task(name=name, create_time=now())
+
+
+def backoff_s(attempts: int) -> int:
+    """How long Cloud Tasks waits after so many failed attempts."""
+    return int(min(BACKOFF_MIN_S * 2**attempts, BACKOFF_MAX_S))

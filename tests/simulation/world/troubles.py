@@ -1,0 +1,168 @@
+"""How each kind of peer fails, at the wire: what a Trouble means at a boundary, by its flavour."""
+
+import json
+from typing import Any, Final, Protocol
+
+from grpc import StatusCode
+
+from sandbox.wire import faults
+from sandbox.wire.faults import Action
+from tests.simulation.engine.boundaries import Boundary
+from tests.simulation.history.story import Trouble
+from tests.simulation.world.observer import Observer
+from tests.simulation.world.processes import Process
+from tests.simulation.world.servers import Servers
+
+
+class Stage(Protocol):
+    """What a trouble needs of the world."""
+
+    servers: Servers
+    observer: Observer
+
+
+def _error(code: str, status: int = 400) -> Action:
+    return faults.status(status, body=json.dumps({"error": code, "message": "as the simulation wants it"}))
+
+
+def _document(**fields: Any) -> Action:
+    return faults.body(json.dumps(fields).encode())
+
+
+GENERAL: Final[tuple[Action, ...]] = (
+    faults.cut_after,
+    faults.cut,
+    faults.status(500),
+    faults.status(503, body="<html>busy</html>"),
+    faults.status(429, {"Retry-After": "2"}),
+    faults.status(429),
+    faults.body(b"<html>Just a moment...</html>"),
+    faults.body(b'{"id": "abc", "sta'),
+    faults.body(b"null"),
+    faults.body(b"[]"),
+    faults.body(b"{}"),
+    faults.status(401, body='{"error": "unauthorized", "message": "no key"}'),
+)
+SPECIAL: Final[dict[str, tuple[Action, ...]]] = {
+    "GET /exchange/estimated-amount": (
+        _error("deposit_too_small"),
+        _error("out_of_range"),
+        _error("not_valid_params"),
+        _document(toAmount=None),
+        faults.body(b'{"toAmount": 1e300}'),
+        faults.body(b'{"toAmount": 1e-30}'),
+        faults.body(b'{"toAmount": 25}'),
+        faults.body(b'{"toAmount": NaN}'),
+        faults.body(b'{"toAmount": -1}'),
+    ),
+    "GET /exchange/range": (
+        _document(minAmount=None, maxAmount=None),
+        faults.body(b'{"minAmount": 1e300, "maxAmount": null}'),
+        faults.body(b'{"minAmount": 0.0005, "maxAmount": 0.0000001}'),
+        _error("not_valid_params"),
+    ),
+    "POST /exchange": (
+        _error("not_valid_address"),
+        _error("deposit_too_small"),
+        _error("invalid_api_key", 403),
+        _document(id="made-up-1", payinAddress="0x" + "11" * 20, payoutAddress="0x" + "22" * 20),
+        _document(id="made-up-2", payinAddress="0x" + "33" * 20, fromAmount=25),
+        _document(id="made-up-3"),
+        _document(payinAddress="0x" + "44" * 20),
+        _document(id="made-up-4", payinAddress="0x" + "55" * 20, toAmount=0.01),
+    ),
+    "GET /exchange/by-id": (
+        _error("not_found", 404),
+        _error("not_valid_params"),
+        _document(status="waiting"),
+        _document(status="hold"),
+        _document(status="finished", amountTo=None),
+        _document(status="finished", amountTo="NaN"),
+        faults.body(b'{"status": "finished", "amountTo": 1e300}'),
+        faults.body(b'{"status": "finished", "amountTo": 1e-300}'),
+        _document(id="another", status="finished", amountTo=20),
+    ),
+}
+TASKS: Final[tuple[Action, ...]] = (
+    faults.lose_answer,
+    faults.refuse(StatusCode.UNAVAILABLE),
+    faults.refuse(StatusCode.PERMISSION_DENIED),
+    faults.lose_answer,
+    faults.refuse(StatusCode.INTERNAL),
+    faults.refuse(StatusCode.DEADLINE_EXCEEDED),
+    faults.refuse(StatusCode.RESOURCE_EXHAUSTED),
+    faults.refuse(StatusCode.NOT_FOUND),
+)
+SECRETS: Final[tuple[Action, ...]] = (
+    faults.refuse(StatusCode.PERMISSION_DENIED),
+    faults.refuse(StatusCode.FAILED_PRECONDITION),
+    faults.refuse(StatusCode.INTERNAL),
+    faults.refuse(StatusCode.UNAVAILABLE),
+    faults.lose_answer,
+)
+EVENTS: Final[tuple[Action, ...]] = (
+    faults.refuse(StatusCode.PERMISSION_DENIED),
+    faults.refuse(StatusCode.NOT_FOUND),
+)
+RESTART_FLAVOUR: Final = 11  # of every dozen troubles of the database, one takes the server with it
+
+
+def strike(
+    stage: Stage, process: Process, trouble: Trouble, *, boundary: Boundary, is_after: bool, connection: Any
+) -> str:
+    """Let the peer behind a boundary fail; returns what the summary counts, or raises what the driver would."""
+    if boundary.kind in ("connect", "database", "statement"):
+        return _database(stage, process, trouble, boundary=boundary, is_after=is_after, connection=connection)
+    if is_after:
+        if boundary.kind != "http":
+            return "nothing"
+        raise ConnectionResetError("the answer was lost")
+    return _peer(stage.servers, trouble, boundary)
+
+
+def _peer(servers: Servers, trouble: Trouble, boundary: Boundary) -> str:
+    """Tell a stand-in how to meet the next calls."""
+    server, method, actions = {
+        "http": (servers.exchange, "*", GENERAL + SPECIAL.get(boundary.call, ())),
+        "tasks": (servers.tasks, "CreateTask", TASKS),
+        "secrets": (servers.secrets, "AccessSecretVersion", SECRETS),
+        "events": (servers.pubsub, "Publish", EVENTS),
+    }[boundary.kind]
+    action = actions[trouble.flavour % len(actions)]
+    server.faults.add(method, action, times=1 if action is faults.lose_answer else trouble.times)  # type: ignore[attr-defined]
+    if action is faults.lose_answer and trouble.times > 1:  # the line is down from then on
+        silence = faults.refuse(StatusCode.UNAVAILABLE)
+        server.faults.add(method, silence, times=trouble.times)  # type: ignore[attr-defined]
+    return f"{boundary.kind}: {_kind(action)}"
+
+
+def _kind(action: Action) -> str:
+    match action:
+        case faults.Refuse(code, _):
+            return f"refused {code.name.lower()}"
+        case faults.Status(code, _, _):
+            return f"status {code}"
+        case faults.Body():
+            return "odd body"
+        case _:
+            return type(action).__name__
+
+
+def _database(
+    stage: Stage, process: Process, trouble: Trouble, *, boundary: Boundary, is_after: bool, connection: Any
+) -> str:
+    """Cut the connection before the call, lose the answer after it, cancel a statement, or restart the server."""
+    if boundary.kind == "connect":
+        raise ConnectionRefusedError("nobody listens")
+    backends = [backend for backend, held in process.backends if held is connection]
+    if is_after:
+        stage.observer.cut_off(backends)
+        raise ConnectionResetError("the answer was lost")
+    flavour = trouble.flavour % (RESTART_FLAVOUR + 1)
+    if flavour == RESTART_FLAVOUR:
+        stage.observer.restart(hard=bool(trouble.times % 2))
+        return "database: restarted"
+    if boundary.kind == "statement" and flavour % 2:
+        connection.execute_simple("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(5)")
+    stage.observer.cut_off(backends)
+    return "database: cut before"

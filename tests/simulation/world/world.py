@@ -1,0 +1,237 @@
+"""The world of one history: a clock, what is due when, the processes that stand, and what the peers remember."""
+
+import heapq
+import itertools
+import threading
+import traceback
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Final
+
+from sandbox.changenow.market import Market
+from shared.errors import (
+    BatchConflict,
+    BatchUnknown,
+    DatabaseUnavailable,
+    Refused,
+    TokenRejected,
+    TokenUnreadable,
+    Unavailable,
+    ValueImpossible,
+)
+from shared.flow.callback import accept, health
+from shared.flow.check import Outcome, run_check
+from shared.settings import CallbackSettings, CheckSettings, load_callback_settings, load_check_settings
+from tests.rig import PROJECT
+from tests.simulation.engine.turn import Journal, Turn
+from tests.simulation.history.story import Action, Check, History
+from tests.simulation.proofs.ledger import Ledger, Report, RuleBroken
+from tests.simulation.proofs.rules import Rules
+from tests.simulation.world.peers import Peers
+from tests.simulation.world.processes import Process
+from tests.simulation.world.servers import EPOCH, POLICY, THRESHOLD, Servers
+from tests.simulation.world.tasks import Errand
+
+STATUSES: Final[dict[type[Refused], int]] = {
+    TokenUnreadable: 400,
+    TokenRejected: 401,
+    BatchUnknown: 404,
+    BatchConflict: 409,
+    ValueImpossible: 422,
+}
+
+Event = Callable[[Turn], None]
+
+
+class World:
+    """Everything outside the functions, on a clock that only this moves."""
+
+    def __init__(self, servers: Servers, history: History) -> None:
+        self.servers = servers
+        self.history = history
+        self.journal = Journal()
+        self.ledger = Ledger()
+        self.observer = servers.observer
+        self.is_healed = False
+        self.step = 0
+        self.skews: dict[int, timedelta] = {}
+        self.peers = Peers(self)
+        self.rules = Rules(self)
+        self._agenda: list[tuple[datetime, int, Event]] = []
+        self._numbers = itertools.count()
+        self._processes: dict[tuple[str, int, int], Process] = {}
+        self._exchanges_seen = 0
+        self._lock = threading.RLock()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        servers = self.servers
+        servers.clear()
+        servers.clock.now = EPOCH
+        self.set_market(Market(eth_price_usd=self.history.climate.price, slippage_pct=Decimal(0)))
+        servers.tasks.time = self._seconds
+        servers.tasks.taken = self._task_taken
+        servers.secrets.add_version(PROJECT, THRESHOLD, "20.00\n")
+        servers.secrets.add_version(PROJECT, POLICY, "{}")
+        self.observer.empty()
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._processes.values():
+            process.close()
+
+    # Time
+
+    @property
+    def now(self) -> datetime:
+        """The true time."""
+        return self.servers.clock.now
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the clock go on and nothing else happen."""
+        self.servers.clock.now += timedelta(seconds=seconds)
+
+    def plan(self, delay_s: float, event: Event) -> None:
+        """Put an event on the agenda."""
+        with self._lock:
+            heapq.heappush(self._agenda, (self.now + timedelta(seconds=delay_s), next(self._numbers), event))
+
+    def wait(self, seconds: float, turn: Turn) -> None:
+        """Let time pass and what is due happen."""
+        until = self.now + timedelta(seconds=seconds)
+        while (event := self._next_due(until)) is not None:
+            event(turn)
+        self.servers.clock.now = max(self.now, until)
+
+    def _next_due(self, until: datetime) -> Event | None:
+        self._notice_exchanges()
+        with self._lock:
+            if not self._agenda or self._agenda[0][0] > until:
+                return None
+            due, _, event = heapq.heappop(self._agenda)
+        self.servers.clock.now = max(self.now, due)
+        return event
+
+    def _notice_exchanges(self) -> None:
+        """Plan the end of every exchange made since somebody last looked."""
+        made = list(self.servers.exchange._exchanges)
+        for number in range(self._exchanges_seen, len(made)):
+            self.peers.expire(made[number], number)
+        self._exchanges_seen = len(made)
+
+    # The market
+
+    @property
+    def market(self) -> Market:
+        """The market now."""
+        return self.servers.exchange.market
+
+    def set_market(self, market: Market) -> None:
+        """Move the market; the rules remember what it was."""
+        self.servers.exchange.market = market
+        self.rules.market_moved(market)
+
+    # Processes
+
+    def process(self, kind: str, instance: int, depth: int) -> Process:
+        """An instance of a function, started when first asked for."""
+        key = (kind, instance, depth)
+        if key not in self._processes:
+            self.journal.counts["processes"] += 1
+            self._processes[key] = Process(
+                self._settings,
+                self.servers.clock,
+                self.pass_time,
+                skew=self.skews.get(instance, timedelta()),
+                with_events=self.history.climate.with_events,
+            )
+        return self._processes[key]
+
+    def bury(self, process: Process) -> None:
+        """Forget a process that died; its connections break, and the server frees what they held."""
+        process.close()
+        self.observer.cut_off([backend for backend, _ in process.backends])
+        self._processes = {key: other for key, other in self._processes.items() if other is not process}
+
+    def replace(self, instance: int) -> None:
+        """Close the connections of this number's instances, even of one that stands still in a check."""
+        gone = [key for key in self._processes if key[1] == instance]
+        for key in gone:
+            self._processes.pop(key).close()
+
+    def set_skew(self, instance: int, seconds: int) -> None:
+        """Let an instance's clock go wrong, or right again."""
+        self.skews[instance] = timedelta(seconds=seconds)
+        for key, process in self._processes.items():
+            if key[1] == instance:
+                process.skew = self.skews[instance]
+
+    @cached_property
+    def _settings(self) -> tuple[CheckSettings, CallbackSettings]:
+        environment = self.servers.environment
+        return load_check_settings(environment), load_callback_settings(environment)
+
+    # What reaches the functions
+
+    def act(self, action: Action, depth: int) -> None:
+        """Play a further action."""
+        from tests.simulation.world.actions import perform
+
+        perform(self, action, depth)
+
+    def check(self, check: Check, turn: Turn) -> Outcome | None:
+        """Let a tick reach check_threshold; None where it failed and would be redelivered."""
+        self.journal.counts["checks"] += 1
+        process = self.process("check", check.instance, turn.depth)
+        before = self.rules.before_check()
+        try:
+            outcome = turn.play(process, lambda alive: run_check(alive.check_desk, forced=check.forced))
+        except DatabaseUnavailable:
+            self.journal.counts["checks failed for the database"] += 1
+            return None
+        except (RuleBroken, TimeoutError):
+            raise
+        except Exception as error:
+            raise RuleBroken("a check ends well or for want of a database", traceback.format_exc()) from error
+        if outcome is not None:
+            self.journal.counts[f"check: {outcome.reason}"] += 1
+            if not turn.was_paused:
+                self.rules.after_check(before)
+        return outcome
+
+    def call_back(self, report: Report, turn: Turn) -> int:
+        """Deliver a callback to swap_executed; the status it answers with, 0 for no answer."""
+        if report not in self.ledger.reports:
+            self.ledger.reports.append(report)
+        process = self.process("callback", 0, turn.depth)
+        try:
+            done = turn.play(process, lambda alive: accept(alive.callback_desk, report.token))
+            status = 0 if done is None else 200
+        except Refused as refusal:
+            status = STATUSES[type(refusal)]
+        except Unavailable:
+            status = 503
+        except (RuleBroken, TimeoutError):
+            raise
+        except Exception as error:
+            raise RuleBroken("a callback is answered", traceback.format_exc()) from error
+        self.journal.counts[f"callback: {status or 'no answer'}"] += 1
+        self.rules.called_back(report, status)
+        return status
+
+    def ask_health(self, turn: Turn) -> None:
+        """Ask swap_executed whether its database answers."""
+        process = self.process("callback", 0, turn.depth)
+        try:
+            turn.play(process, lambda alive: health(alive.callback_desk))
+        except DatabaseUnavailable:
+            self.journal.counts["unhealthy"] += 1
+
+    def _task_taken(self, errand: Errand) -> None:
+        self.rules.order_taken(errand)
+        self.peers.take_errand(errand)
