@@ -4,21 +4,19 @@ Statements go through pg8000's connection itself, not its cursor, so that BEGIN 
 each) and no module-wide parameter style has to be set.
 """
 
-import re
 import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, Final
 
 from pg8000.dbapi import Connection
 from pg8000.exceptions import DatabaseError, InterfaceError
-from pg8000.native import to_statement
 
 from shared.errors import DatabaseUnavailable, RuleViolated
+from shared.outside.statements import STATEMENTS, Statements
 from shared.settings import DatabaseSettings
 
 Row = dict[str, Any]
@@ -44,8 +42,9 @@ _CHECK_VIOLATIONS: Final = ("23", "22")  # integrity and data exceptions: the da
 class Transaction:
     """Runs named statements inside one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, statements: Statements = STATEMENTS) -> None:
         self._connection = connection
+        self._statements = statements
 
     def rows(self, name: str, **parameters: Any) -> list[Row]:
         """Run a statement and return its rows as dicts by column name."""
@@ -62,7 +61,7 @@ class Transaction:
         return int(self._run(name, parameters).row_count)
 
     def _run(self, name: str, parameters: dict[str, Any]) -> Any:
-        text, to_values = _statement(name)
+        text, to_values = self._statements.ready(name)
         values = to_values(parameters)
         with translated(name):
             return self._connection.execute_unnamed(text, vals=values)
@@ -71,22 +70,31 @@ class Transaction:
 class Session:
     """A connection of one's own, for as long as an exclusive run lasts."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, statements: Statements = STATEMENTS) -> None:
         self._connection = connection
+        self._statements = statements
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction on the session's connection; it commits at the end of the block."""
         _simple(self._connection, "BEGIN")
         with _ended(self._connection):
-            yield Transaction(self._connection)
+            yield Transaction(self._connection, self._statements)
 
 
 class Database:
     """Hands out transactions; safe for threads, each of which gets a connection of its own."""
 
-    def __init__(self, connect: Callable[[], Connection], *, read_timeout_s: float, probe_timeout_s: float) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        *,
+        read_timeout_s: float,
+        probe_timeout_s: float,
+        statements: Statements = STATEMENTS,
+    ) -> None:
         self._connect = connect
+        self._statements = statements
         self._read_timeout_s = read_timeout_s
         self._probe_timeout_s = probe_timeout_s
         self._idle: list[Connection] = []
@@ -100,7 +108,7 @@ class Database:
         """
         connection = self._opened("BEGIN")
         with self._returned(connection), _ended(connection):
-            yield Transaction(connection)
+            yield Transaction(connection, self._statements)
 
     @contextmanager
     def exclusive(self, key: int) -> Iterator[Session | None]:
@@ -116,7 +124,7 @@ class Database:
                 _simple(connection, "RESET idle_session_timeout")
                 yield None
                 return
-            yield Session(connection)
+            yield Session(connection, self._statements)
             _simple(connection, f"SELECT pg_advisory_unlock({key:d}); RESET idle_session_timeout")
 
     def close(self) -> None:
@@ -165,12 +173,13 @@ class Database:
             _discard(connection)
 
 
-def open_database(settings: DatabaseSettings) -> Database:
+def open_database(settings: DatabaseSettings, statements: Statements = STATEMENTS) -> Database:
     """Return the database of these settings; nothing is connected yet."""
     return Database(
         partial(connect, settings),
         read_timeout_s=_read_timeout_s(settings),
         probe_timeout_s=settings.connect_timeout_s,
+        statements=statements,
     )
 
 
@@ -258,31 +267,6 @@ def _connector(timeout_s: int) -> Any:
     from google.cloud.sql.connector import Connector
 
     return Connector(timeout=timeout_s, refresh_strategy="lazy")
-
-
-Statement = tuple[str, Callable[[dict[str, Any]], Any]]  # with $1 for a parameter; what puts the values in order
-
-
-def statements() -> dict[str, Statement]:
-    """Every statement of ``sql/*.sql`` by name, ready for the driver."""
-    return {name: _statement(name) for name in _texts()}
-
-
-@cache
-def _statement(name: str) -> Statement:
-    """Make one statement ready when it is first run: the driver takes a millisecond for each, a first request few."""
-    text, to_values = to_statement(_texts()[name])
-    return text, to_values
-
-
-@cache
-def _texts() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for path in sorted((Path(__file__).parent.parent / "sql").glob("*.sql")):
-        for block in re.split(r"^-- name: ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-            name, _, text = block.partition("\n")
-            found[name.strip()] = text.strip().rstrip(";")
-    return found
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.outside.database import statements
+from shared.outside.statements import STATEMENTS
 from shared.settings import CHECK_THRESHOLD, SWAP_EXECUTED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +71,7 @@ def test_every_name_of_the_architecture_document_is_where_the_map_says() -> None
 def test_every_statement_is_used() -> None:
     """No SQL stands by itself without a caller."""
     source = "".join(path.read_text() for path in (ROOT / "shared").rglob("*.py"))
-    assert {name for name in statements() if f'"{name}"' not in source} == set()
+    assert {name for name in STATEMENTS.texts if f'"{name}"' not in source} == set()
 
 
 def test_every_failure_mode_names_a_test_that_exists() -> None:

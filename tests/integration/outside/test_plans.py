@@ -2,16 +2,17 @@
 
 import pytest
 
-from shared.outside.database import connect, statements
+from shared.outside.database import connect
+from shared.outside.statements import STATEMENTS
 from tests.rig import Rig
 
 
-@pytest.mark.parametrize("name", sorted(statements()))
+@pytest.mark.parametrize("name", sorted(STATEMENTS.texts))
 def test_no_statement_reads_a_whole_table(rig: Rig, name: str) -> None:
     """In a session like the functions', whose plans do not depend on what the tables hold."""
     session = connect(rig.desk.settings.database)
     try:
-        text, _ = statements()[name]
+        text, _ = STATEMENTS.ready(name)
         plan = "\n".join(row[0] for row in session.execute_simple(f"EXPLAIN (GENERIC_PLAN) {text}").rows)
     finally:
         session.close()

@@ -26,7 +26,7 @@ from pg8000.core import CoreConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 import shared
-from shared.outside.database import statements
+from shared.outside.statements import STATEMENTS
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -214,7 +214,7 @@ def _rpc(callable_: Any, args: tuple[Any, ...]) -> tuple[str, str]:
 
 @cache
 def _statement_names() -> dict[str, str]:
-    return {text: name for name, (text, _) in statements().items()}
+    return {STATEMENTS.ready(name)[0]: name for name in STATEMENTS.texts}
 
 
 def _boundary(kind: str, call: str) -> Boundary | None:

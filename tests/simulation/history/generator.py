@@ -6,7 +6,7 @@ from functools import cache
 from random import Random
 from typing import Final
 
-from shared.outside.database import statements
+from shared.outside.statements import STATEMENTS
 from tests.simulation.history.story import (
     Accept,
     Action,
@@ -80,7 +80,7 @@ def tell(seed: int, favour: str | None = None) -> History:
 
 @cache
 def _statement_names() -> list[str]:
-    return sorted(statements())
+    return sorted(STATEMENTS.texts)
 
 
 class _Teller:
