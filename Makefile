@@ -4,13 +4,14 @@ PYTHON ?= python3
 PAYMENTS ?= sandbox/demo/payments.csv
 PYTEST_ARGS ?= -n 2
 SEEDS ?= 1000
+SIMULATE_ARGS ?=
 BENCH_ARGS ?=
 
 REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requirements.txt)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format test simulate bench demo sandbox migrate package clean
+.PHONY: help setup hooks lint format test simulate bench demo sandbox migrate package clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,9 +25,13 @@ $(INSTALLED): $(REQUIREMENTS)
 	  || { echo 'make setup: $(PYTHON) lacks venv or ensurepip (on Debian and Ubuntu: apt install python3-venv)' >&2; exit 1; }
 	$(PYTHON) -m ops.venv
 
-lint: setup ## Check style, formatting and types.
+hooks: setup ## Let git run `make lint` before each commit and the unit tests before each push.
+	.venv/bin/prek install
+
+lint: setup ## Check style, formatting, types, and that migrations hold nobody up.
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+	.venv/bin/squawk --config ops/schema/squawk.toml ops/migrations/*.sql
 	.venv/bin/mypy
 
 format: setup ## Rewrite the Python files as `make lint` wants them.
@@ -37,7 +42,7 @@ test: setup ## Run every test (PYTEST_ARGS='tests/unit -x' to choose).
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
 
 simulate: setup ## Drive the real code through SEEDS=1000 seeded histories of a faulty world.
-	.venv/bin/python -m tests.simulation --seeds $(SEEDS)
+	.venv/bin/python -m tests.simulation --seeds $(SEEDS) $(SIMULATE_ARGS)
 
 bench: setup ## Measure everything beside its limit, into docs/performance (BENCH_ARGS='--sizes 10 1000').
 	.venv/bin/python -m tests.bench $(BENCH_ARGS)
