@@ -105,3 +105,13 @@ def test_the_vectors_tell_their_cases_apart(kind: str) -> None:
     assert len(names) == len(set(names))
     assert len(chosen(kind, good=True)) >= 8
     assert len(chosen(kind, good=False)) >= 20
+
+
+def test_the_example_in_the_page_is_the_first_vector() -> None:
+    """docs/peers.md shows a vector as it is, cut where it says so."""
+    text = (FILE.parents[2] / "docs" / "peers.md").read_text()
+    example = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    vector = VECTORS["orders"][0]
+    for name in ("signed_hex", "token"):
+        assert vector[name].startswith(example.pop(name).removesuffix("..."))
+    assert example.items() <= vector.items()
