@@ -51,6 +51,7 @@ class Settings:
     changenow_api_url: str
     http_timeout_s: int
     events_topic: str | None
+    events_emulator: str | None
     received_deviation_pct: Decimal
 
     @property
@@ -193,7 +194,6 @@ def load_database_settings(environ: Mapping[str, str]) -> DatabaseSettings:
 def _common(env: _Environment) -> dict[str, Any]:
     project = env.required("GOOGLE_CLOUD_PROJECT")
     topic = env.optional("BATCH_EVENTS_TOPIC", str)
-    env.optional("PUBSUB_EMULATOR_HOST", _host_and_port)  # honoured by the Pub/Sub client itself
     return {
         "project": project,
         "database": _database(env),
@@ -202,6 +202,7 @@ def _common(env: _Environment) -> dict[str, Any]:
         "changenow_api_url": env.optional("CHANGENOW_API_URL", _http_url, CHANGENOW_API_URL),
         "http_timeout_s": env.optional("HTTP_TIMEOUT_S", _positive_whole, 10),
         "events_topic": _topic_path(project, topic),
+        "events_emulator": env.optional("PUBSUB_EMULATOR_HOST", _host_and_port),
         "received_deviation_pct": env.optional("RECEIVED_DEVIATION_PCT", _percent, Decimal(50)),
     }
 

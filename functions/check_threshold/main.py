@@ -17,7 +17,7 @@ from shared.flow.check import Desk, run_check
 from shared.outside.changenow import ChangeNow
 from shared.outside.cloud_tasks import OrderQueue
 from shared.outside.database import open_database
-from shared.outside.pubsub import EventPublisher
+from shared.outside.pubsub import open_publisher
 from shared.outside.secret_manager import SecretManager
 from shared.settings import load_check_settings
 
@@ -82,6 +82,6 @@ def _desk() -> Desk:
             emulator=settings.tasks_emulator,
         ),
         secrets=secrets,
-        publisher=EventPublisher(settings.events_topic) if settings.events_topic else None,
+        publisher=open_publisher(settings.events_topic, settings.events_emulator),
         now=lambda: datetime.now(UTC),
     )

@@ -27,7 +27,7 @@ from shared.flow import callback
 from shared.model.money import plain
 from shared.outside.changenow import ChangeNow
 from shared.outside.database import open_database
-from shared.outside.pubsub import EventPublisher
+from shared.outside.pubsub import open_publisher
 from shared.settings import load_callback_settings
 
 BODY_BYTES_MAX: Final = 16 * 1024
@@ -164,6 +164,6 @@ def _desk() -> callback.Desk:
         settings=settings,
         database=open_database(settings.database),
         exchange=ChangeNow(settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s),
-        publisher=EventPublisher(settings.events_topic) if settings.events_topic else None,
+        publisher=open_publisher(settings.events_topic, settings.events_emulator),
         now=lambda: datetime.now(UTC),
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from shared import logs
-from shared.errors import DatabaseUnavailable, EventsUnavailable
+from shared.errors import EventsUnavailable, MicroBatchError
 from shared.model.money import plain
 from shared.outside.database import Transaction
 from shared.outside.pubsub import EventPublisher
@@ -50,7 +50,7 @@ def publish_waiting(database: Transactions, publisher: EventPublisher | None, no
         if published:
             with database.transaction() as transaction:
                 transaction.execute("mark_events_published", ids=published, now=now)
-    except DatabaseUnavailable as error:
+    except MicroBatchError as error:
         logs.warning(logs.Event.EVENTS_UNPUBLISHED, str(error))
 
 

@@ -12,9 +12,3 @@ def standing() -> Iterator[Servers]:
     """PostgreSQL and the stand-ins."""
     with running_servers() as servers:
         yield servers
-
-
-@pytest.fixture(autouse=True)
-def _settings_of_the_simulation(_no_settings: None, standing: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pub/Sub's client reads its address from the environment when it is made."""
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", standing.pubsub.address)

@@ -174,10 +174,10 @@ def bad_secrets(rig: Rig) -> None:
 
 def no_events_topic(rig: Rig) -> None:
     """The events' topic does not exist."""
-    with PubSub() as pubsub, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PUBSUB_EMULATOR_HOST", pubsub.address)
+    with PubSub() as pubsub:
         rig.pay("25.00")
-        run_check(replace(rig.desk, publisher=EventPublisher("projects/p/topics/none")), forced=False)
+        publisher = EventPublisher("projects/p/topics/none", pubsub.address)
+        run_check(replace(rig.desk, publisher=publisher), forced=False)
 
 
 def a_callback_not_ours(rig: Rig) -> None:

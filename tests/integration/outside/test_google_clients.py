@@ -63,20 +63,19 @@ def test_the_client_made_beside_is_the_one_that_reads() -> None:
 @pytest.mark.usefixtures("without_credentials")
 def test_an_event_that_nobody_may_publish_waits() -> None:
     """The money is where it should be by then; the next check tries again."""
-    publisher = EventPublisher("projects/p/topics/batch-events")
+    publisher = EventPublisher("projects/p/topics/batch-events", None)
     for _ in range(2):
         with pytest.raises(EventsUnavailable, match="DefaultCredentialsError"):
             publisher.publish(uuid.uuid4(), "batch.completed", "{}")
         assert gc.isenabled()  # paused while a client is made, however that ends
 
 
-def test_the_event_client_is_made_while_changenow_is_asked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_event_client_is_made_while_changenow_is_asked(rig: Rig) -> None:
     """A callback that gets as far as that will publish, if not now; whatever ChangeNow says, the client is made."""
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
     rig.pay("25.00")
     rig.check()
     (batch,) = rig.batches()
-    publisher = EventPublisher("projects/p/topics/batch-events")
+    publisher = EventPublisher("projects/p/topics/batch-events", "127.0.0.1:1")
     desk = replace(rig.callback_desk, publisher=publisher)
     with pytest.raises(ExchangeUnfinished):
         accept(desk, rig.response(batch, "24.80"))

@@ -1,7 +1,7 @@
 """Every point at which a process meets the world, found at the doors of the drivers and not listed by hand.
 
 A boundary is one call that leaves the process: a connection, BEGIN, COMMIT or another statement to PostgreSQL, an HTTP
-request, a gRPC call, a published event. Each is named by the nearest line of the project that wanted it. A visitor
+request, a gRPC call. Each is named by the nearest line of the project that wanted it. A visitor
 (whoever plays the process) is told before and after the call, and may raise, wait, or break things there.
 """
 
@@ -19,8 +19,6 @@ from unittest.mock import patch
 import google.api_core.retry.retry_base as google_retry_base
 import google.api_core.retry.retry_unary as google_retry
 import urllib3.util.retry as http_retry
-from google.cloud.pubsub_v1 import PublisherClient
-from google.cloud.pubsub_v1.publisher.futures import Future
 from grpc._channel import _UnaryUnaryMultiCallable
 from pg8000.core import CoreConnection
 from urllib3.connectionpool import HTTPConnectionPool
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 
 SHARED: Final = Path(str(shared.__file__)).parent
 ADAPTERS: Final = frozenset({"database", "changenow", "cloud_tasks", "secret_manager", "pubsub"})
-SERVICES: Final = {"CloudTasks": "tasks", "SecretManagerService": "secrets"}
+SERVICES: Final = {"CloudTasks": "tasks", "SecretManagerService": "secrets", "Publisher": "events"}
 GRPC_DOORS: Final = ("__call__", "with_call", "future")
 
 Site = tuple[str, int]
@@ -105,15 +103,13 @@ def visitor_here() -> Visitor | None:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Put a watcher at every door: PostgreSQL's driver, urllib3, gRPC, the publisher, and the waits before a retry."""
+    """Put a watcher at every door: PostgreSQL's driver, urllib3, gRPC, and the waits before a retry."""
     with ExitStack() as stack:
         for holder, name, watched in (
             (CoreConnection, "__init__", _watched(CoreConnection.__init__, _connecting)),
             (CoreConnection, "execute_simple", _watched(CoreConnection.execute_simple, _command)),
             (CoreConnection, "execute_unnamed", _watched(CoreConnection.execute_unnamed, _statement)),
             (HTTPConnectionPool, "_make_request", _watched(HTTPConnectionPool._make_request, _request)),
-            (PublisherClient, "publish", _publish_watched(PublisherClient.publish)),
-            (Future, "result", _result_watched(Future.result)),
             *(
                 (_UnaryUnaryMultiCallable, door, _watched(getattr(_UnaryUnaryMultiCallable, door), _rpc))
                 for door in GRPC_DOORS
@@ -157,33 +153,6 @@ def _watched(original: Callable[..., Any], describe: Describe) -> Callable[..., 
         visitor.before(boundary, connection)
         result = original(self, *args, **kwargs)
         visitor.after(boundary, connection)
-        return result
-
-    return watched
-
-
-def _publish_watched(original: Callable[..., Any]) -> Callable[..., Any]:
-    def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
-        visitor = visitor_here()
-        boundary = _boundary("events", "Publish") if visitor else None
-        if visitor is None or boundary is None:
-            return original(self, *args, **kwargs)
-        visitor.before(boundary, None)
-        future = original(self, *args, **kwargs)
-        future.boundary = boundary
-        return future
-
-    return watched
-
-
-def _result_watched(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The publisher sends from a thread of its own: the call is back when its result is."""
-
-    def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(self, *args, **kwargs)
-        visitor, boundary = visitor_here(), getattr(self, "boundary", None)
-        if visitor is not None and boundary is not None:
-            visitor.after(boundary, None)
         return result
 
     return watched

@@ -3,7 +3,6 @@
 Google's clients take long to make and remember nothing of a process: those of one process serve the next ones too.
 """
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -107,10 +106,10 @@ class Process:
 
     @cached_property
     def _publisher(self) -> EventPublisher | None:
-        topic = self._check_settings.events_topic
+        topic, emulator = self._check_settings.events_topic, self._check_settings.events_emulator
         if not (topic and self._with_events):
             return None
-        return _with_client(EventPublisher(topic), os.environ["PUBSUB_EMULATOR_HOST"])
+        return _with_client(EventPublisher(topic, emulator), emulator)
 
 
 def _with_client(part: Part, address: str | None) -> Part:

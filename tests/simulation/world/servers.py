@@ -1,13 +1,11 @@
 """What stands still between histories: PostgreSQL and the stand-ins."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
-from unittest.mock import patch
 
 from ops.schema.migrate import migrate
 from sandbox.changenow.exchange import Schedule
@@ -100,21 +98,18 @@ def running_servers() -> Iterator[Servers]:
         )
         stack.callback(servers.observer.close)
         servers.pubsub.create_topic(TOPIC)
-        stack.enter_context(patch.dict(os.environ, {"PUBSUB_EMULATOR_HOST": servers.pubsub.address}))
         yield servers
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the functions' log lines to themselves: thousands of faults would drown the account."""
-    libraries = [logging.getLogger(name) for name in ("urllib3", "google.cloud.pubsub_v1")]
-    levels = [library.level for library in libraries]
+    library = logging.getLogger("urllib3")
+    level = library.level
     was_disabled, logger.disabled = logger.disabled, True
-    for library in libraries:
-        library.setLevel(logging.CRITICAL)
+    library.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
         logger.disabled = was_disabled
-        for library, level in zip(libraries, levels, strict=True):
-            library.setLevel(level)
+        library.setLevel(level)

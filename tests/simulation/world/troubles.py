@@ -102,7 +102,9 @@ SECRETS: Final[tuple[Action, ...]] = (
 )
 EVENTS: Final[tuple[Action, ...]] = (
     faults.refuse(StatusCode.PERMISSION_DENIED),
+    faults.lose_answer,
     faults.refuse(StatusCode.NOT_FOUND),
+    faults.refuse(StatusCode.UNAVAILABLE),
 )
 RESTART_FLAVOUR: Final = 11  # of every dozen troubles of the database, one takes the server with it
 
