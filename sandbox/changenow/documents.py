@@ -68,7 +68,7 @@ def created_document(exchange: Exchange) -> dict[str, Any]:
 
 def exchange_document(exchange: Exchange) -> dict[str, Any]:
     """An exchange as by-id shows it; amountTo is null until it is finished."""
-    deposit = exchange.deposits[0] if exchange.deposits else None
+    deposit = exchange.seen_deposit
     paid = exchange.status == "finished"
     return {
         "id": exchange.id,

@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Self
+from typing import Final, Self
 
 from sandbox.changenow.market import Pair
 
-FINAL = frozenset({"finished", "failed", "refunded", "expired"})
+FINAL: Final = frozenset({"finished", "failed", "refunded", "expired"})
+# What ChangeNow's support may still pay out, days later.
+REVIVABLE: Final = frozenset({"failed", "expired"})
 # The path of a good exchange; a deposit moves it from waiting to confirming.
-NEXT = {
+NEXT: Final = {
     "new": "waiting",
     "waiting": "confirming",
     "confirming": "exchanging",
@@ -17,24 +19,30 @@ NEXT = {
     "sending": "finished",
     "verifying": "exchanging",
 }
+END: Final = "finished"
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long an exchange stays in each state, in seconds; None: until somebody moves it on."""
+    """How an exchange goes by itself: seconds in each state (None: until somebody moves it on), and its end."""
 
     new_s: float | None = 0.0
     confirming_s: float | None = 0.2
     exchanging_s: float | None = 0.3
     sending_s: float | None = 0.2
-    expires_after_s: float | None = None  # waiting for a deposit
+    expires_after_s: float | None = None
+    """Of waiting for a deposit; None: it waits for ever and is never told to have expired."""
+    ends_as: str = END
+    """What follows exchanging where it is not the good path: failed, refunded or verifying."""
+    paid_late_after_s: float | None = None
+    """The payout of one that failed or expired with a deposit, after all."""
 
     @classmethod
     def by_hand(cls) -> Self:
         """After the deposit nothing moves but by advance() and finish()."""
         return cls(confirming_s=None, exchanging_s=None, sending_s=None)
 
-    def after(self, status: str) -> tuple[str, timedelta] | None:
+    def after(self, status: str, *, is_paid: bool) -> tuple[str, timedelta] | None:
         """The state that follows *status* by itself, and when."""
         stay_s = {
             "new": self.new_s,
@@ -42,10 +50,19 @@ class Schedule:
             "confirming": self.confirming_s,
             "exchanging": self.exchanging_s,
             "sending": self.sending_s,
+            "failed": self.paid_late_after_s if is_paid else None,
+            "expired": self.paid_late_after_s if is_paid else None,
         }.get(status)
-        if stay_s is None:
-            return None
-        return "expired" if status == "waiting" else NEXT[status], timedelta(seconds=stay_s)
+        return None if stay_s is None else (self._following(status), timedelta(seconds=stay_s))
+
+    def _following(self, status: str) -> str:
+        if status == "waiting":
+            return "expired"
+        if status in REVIVABLE:
+            return END
+        if status == "exchanging" and self.ends_as != END:
+            return self.ends_as
+        return NEXT[status]
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,7 @@ class Deposit:
     amount_eth: Decimal
     tx_hash: str
     received_at: datetime
+    is_seen: bool = True  # by ChangeNow
 
 
 @dataclass
@@ -78,6 +96,11 @@ class Exchange:
     refund_hash: str | None = None
 
     @property
+    def seen_deposit(self) -> Deposit | None:
+        """The first deposit that ChangeNow knows of."""
+        return next((deposit for deposit in self.deposits if deposit.is_seen), None)
+
+    @property
     def status(self) -> str:
         """The state now."""
         return self.history[-1][0]
@@ -88,8 +111,9 @@ class Exchange:
         return self.history[-1][1]
 
     def enter(self, status: str, at: datetime) -> None:
-        """Reach *status* at *at*; a final state is left by nothing."""
-        if self.history and self.status in FINAL:
+        """Reach *status* at *at*; a final state is left by nothing but a late payout."""
+        is_late_payout = self.status in REVIVABLE and status == END
+        if self.status in FINAL and not is_late_payout:
             raise ValueError(f"exchange {self.id} is {self.status} and stays so")
         self.history.append((status, at))
 

@@ -1,37 +1,26 @@
 """ChangeNow v2 on loopback: estimates, range, and exchanges that live from new to finished.
 
-    changenow = ChangeNow().start()
-    changenow.next_amount_to = Decimal("48.50")       # what the next exchange to finish pays out
-    changenow.deposit(payin_address, Decimal("0.016"), tx_hash)
+    with ChangeNow() as changenow:
+        changenow.next_amount_to = Decimal("48.50")       # what the next exchange to finish pays out
+        changenow.deposit(payin_address, Decimal("0.016"), tx_hash)
 
-Other processes pay through ``POST /_chain/deposit`` {payin_address, amount_eth, tx_hash}, move the
-market through ``POST /_market`` {eth_price_usd, fee_pct, slippage_pct, min_eth, max_eth}, and move
-an exchange through ``POST /_exchange`` {id, verb, amount}, where the verb is advance, finish, fail,
-refund, expire or verify.
+Other processes pay and move things through the paths of sandbox/changenow/controls.py.
 """
 
-import secrets
-import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Self
+from datetime import datetime
 
-from sandbox.changenow.exchange import NEXT, Deposit, Exchange, Schedule
-from sandbox.changenow.market import Market, Pair
-from sandbox.changenow.paths import ChangeNowHttp
-from sandbox.wire.http_server import HttpService, Request
-
-STEPS_MAX = 10  # an exchange has no more states than this
-
-
-def utc_now() -> datetime:
-    """The time of day, aware, in UTC."""
-    return datetime.now(UTC)
+from sandbox.changenow.controls import CONTROLS
+from sandbox.changenow.exchange import Schedule
+from sandbox.changenow.market import Market
+from sandbox.changenow.office import Office, utc_now
+from sandbox.changenow.paths import PATHS
+from sandbox.changenow.requests import RefusedError
+from sandbox.wire.http_server import Answer, HttpServer, Request
 
 
-class ChangeNow:
-    """The exchange's stand-in; every method may be called from any thread while it serves."""
+class ChangeNow(Office, HttpServer):
+    """The office, open to the network: a leading /v2 in a path is as good as none."""
 
     def __init__(
         self,
@@ -42,170 +31,20 @@ class ChangeNow:
         clock: Callable[[], datetime] = utc_now,
         port: int = 0,
     ) -> None:
+        Office.__init__(self, market or Market(), schedule or Schedule(), clock)
+        HttpServer.__init__(self, port)
         self.api_key = api_key
-        self.market = market or Market()
-        self.schedule = schedule or Schedule()
-        self.next_amount_to: Decimal | None = None
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._exchanges: dict[str, Exchange] = {}
-        self._service = HttpService(ChangeNowHttp(self).answer, port=port)
-        self.faults = self._service.faults
 
-    @property
-    def url(self) -> str:
-        """The base to which ``/exchange`` and the other paths are added."""
-        return self._service.url
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request that was served, oldest first."""
-        return list(self._service.requests)
-
-    def start(self) -> Self:
-        """Serve until stop()."""
-        self._service.start()
-        return self
-
-    def stop(self) -> None:
-        """Stop serving; the exchanges stay readable."""
-        self._service.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def open_exchange(
-        self, pair: Pair, from_amount: Decimal, payout_address: str, refund_address: str | None
-    ) -> Exchange:
-        """Make a new exchange with a payin address of its own; nobody has to pay it."""
-        with self._lock:
-            now = self._clock()
-            exchange = Exchange(
-                id=secrets.token_hex(7),
-                pair=pair,
-                expected_amount_from=from_amount,
-                expected_amount_to=self.market.direct(pair, from_amount),
-                payin_address="0x" + secrets.token_hex(20),
-                payout_address=payout_address,
-                refund_address=refund_address,
-                created_at=now,
-                history=[("new", now)],
-            )
-            self._exchanges[exchange.id] = exchange
-            return exchange.copy()
-
-    @property
-    def exchanges(self) -> list[Exchange]:
-        """Records of this moment, oldest first."""
-        with self._lock:
-            return [self.exchange(exchange_id) for exchange_id in self._exchanges]
-
-    def exchange(self, exchange_id: str) -> Exchange:
-        """The record of one exchange as it is now; KeyError when there is none."""
-        with self._lock:
-            exchange = self._exchanges[exchange_id]
-            self._catch_up(exchange)
-            return exchange.copy()
-
-    def deposit(self, payin_address: str, amount_eth: Decimal, tx_hash: str) -> str:
-        """Let coins reach *payin_address*, as the chain would, and return the exchange's id.
-
-        The first deposit sets the exchange off; later ones, and those that come too late, are
-        recorded and do nothing else. KeyError when no exchange has that address.
-        """
-        with self._lock:
-            exchange = self._at(payin_address)
-            self._catch_up(exchange)
-            now = self._clock()
-            exchange.deposits.append(Deposit(amount_eth, tx_hash, now))
-            if exchange.status == "waiting":
-                exchange.amount_from = amount_eth
-                exchange.enter("confirming", now)
-            return exchange.id
-
-    def advance(self, exchange_id: str) -> str:
-        """Move an exchange one state on along the good path and return the state reached."""
-        with self._lock:
-            exchange = self._current(exchange_id)
-            if exchange.status not in NEXT:
-                raise ValueError(f"exchange {exchange_id} is {exchange.status} and stays so")
-            self._enter(exchange, NEXT[exchange.status], self._clock())
-            return exchange.status
-
-    def finish(self, exchange_id: str, amount_to: Decimal | None = None) -> None:
-        """Finish an exchange now, paying out *amount_to* when it is given."""
-        with self._lock:
-            exchange = self._current(exchange_id)
-            if amount_to is not None:
-                exchange.amount_to = amount_to
-            self._enter(exchange, "finished", self._clock())
-
-    def fail(self, exchange_id: str) -> None:
-        """End an exchange as failed."""
-        self._end(exchange_id, "failed")
-
-    def expire(self, exchange_id: str) -> None:
-        """End an exchange for which no deposit came."""
-        self._end(exchange_id, "expired")
-
-    def verify(self, exchange_id: str) -> None:
-        """Hold an exchange for a compliance check; advance() lets it go on."""
-        self._end(exchange_id, "verifying")
-
-    def refund(self, exchange_id: str, amount_eth: Decimal | None = None) -> None:
-        """Send the coins back, less the network's fee unless *amount_eth* says how much."""
-        with self._lock:
-            exchange = self._current(exchange_id)
-            if amount_eth is None:
-                sent = exchange.amount_from or Decimal(0)
-                amount_eth = max(Decimal(0), sent - self.market.network_fees["eth"])
-            exchange.refund_amount = amount_eth
-            exchange.refund_hash = transaction_hash()
-            exchange.enter("refunded", self._clock())
-
-    def _end(self, exchange_id: str, status: str) -> None:
-        with self._lock:
-            self._current(exchange_id).enter(status, self._clock())
-
-    def _current(self, exchange_id: str) -> Exchange:
-        exchange = self._exchanges[exchange_id]
-        self._catch_up(exchange)
-        return exchange
-
-    def _at(self, payin_address: str) -> Exchange:
-        for exchange in self._exchanges.values():
-            if exchange.payin_address == payin_address.lower():
-                return exchange
-        raise KeyError(payin_address)
-
-    def _catch_up(self, exchange: Exchange) -> None:
-        """Enter the states whose time has come since somebody last looked."""
-        for _ in range(STEPS_MAX):
-            step = self.schedule.after(exchange.status)
-            if step is None or exchange.updated_at + step[1] > self._clock():
-                return
-            self._enter(exchange, step[0], exchange.updated_at + step[1])
-
-    def _enter(self, exchange: Exchange, status: str, at: datetime) -> None:
-        if status == "confirming":
-            exchange.amount_from = exchange.expected_amount_from
-        if status == "finished":
-            self._pay_out(exchange)
-        exchange.enter(status, at)
-
-    def _pay_out(self, exchange: Exchange) -> None:
-        if exchange.amount_from is None:
-            exchange.amount_from = exchange.expected_amount_from
-        if exchange.amount_to is None:
-            exchange.amount_to, self.next_amount_to = self.next_amount_to, None
-        if exchange.amount_to is None:
-            exchange.amount_to = self.market.paid_out(exchange.pair, exchange.amount_from)
-        exchange.payout_hash = transaction_hash()
-
-
-def transaction_hash() -> str:
-    """A hash as Ethereum writes it, new each time."""
-    return "0x" + secrets.token_hex(32)
+    def answer(self, request: Request) -> Answer:
+        """What the path called says, or ChangeNow's error body."""
+        name = f"{request.method} {request.path.removeprefix('/v2')}"
+        try:
+            if name in CONTROLS:
+                return CONTROLS[name](self, request)
+            if name in PATHS:
+                path = PATHS[name]
+                path.check_key(request, self.api_key)
+                return path.answer(self, request)
+        except RefusedError as refusal:
+            return refusal.answer
+        return Answer(404, {"error": "not_found", "message": f"No {request.name} here"})

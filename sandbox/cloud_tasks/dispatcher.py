@@ -1,7 +1,5 @@
 """Dispatches the tasks of queues over HTTP when they are due, and again until they end."""
 
-from __future__ import annotations
-
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,11 +1,11 @@
 """Cloud Tasks on loopback: takes tasks as google-cloud-tasks sends them and dispatches them."""
 
-from __future__ import annotations
-
 import copy
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
 
 import grpc
 from google.cloud.tasks_v2 import types
@@ -14,11 +14,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from sandbox.cloud_tasks import task_rules
 from sandbox.cloud_tasks.dispatcher import Attempt, Dispatcher, Queue, Scheduled
-from sandbox.wire.grpc_server import Call, RefusedError, RpcServer, now
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import timedelta
+from sandbox.wire.grpc_server import Call, GrpcServer, RefusedError, now
 
 __all__ = ["Attempt", "CloudTasks"]
 
@@ -27,7 +23,7 @@ _PAGE = 1000
 _State = types.Queue.State
 
 
-class CloudTasks(RpcServer):
+class CloudTasks(GrpcServer):
     """Queues of tasks, each dispatched over HTTP until a 2xx or its retries are used up.
 
     Every wait (backoff, schedule, Retry-After, retry duration) is divided by *time_scale*; an

@@ -1,7 +1,5 @@
 """The HTTP request that Cloud Tasks makes of a task: its headers added, the body unchanged."""
 
-from __future__ import annotations
-
 import base64
 import json
 from typing import Any

@@ -1,18 +1,14 @@
 """Cloud Tasks' rules for tasks and retries, apart from any server: names, limits, waits, end."""
 
-from __future__ import annotations
-
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 from google.cloud.tasks_v2 import types
+from google.protobuf.duration_pb2 import Duration
 
 from sandbox.wire.grpc_server import RefusedError
-
-if TYPE_CHECKING:
-    from google.protobuf.duration_pb2 import Duration
 
 TASK_BYTES_MAX = 1024 * 1024
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pg8000.dbapi
 
 from sandbox.wire.decimal_json import load_json
-from sandbox.wire.http_server import Answer, HttpService, Request
+from sandbox.wire.http_server import Answer, HttpServer, Request
 
 CONNECT_TIMEOUT_S = 5
 AMOUNT_USD_MAX = Decimal("99999999.99")  # the column is NUMERIC(10,2)
@@ -63,36 +63,16 @@ def after_fee(amount_usd: Decimal, fee_pct: Decimal) -> Decimal:
     return (amount_usd * (100 - fee_pct) / 100).quantize(EIGHT_PLACES, rounding=ROUND_DOWN)
 
 
-class GCAccumulator:
+class GCAccumulator(HttpServer):
     """The service; *fee_pct* and *database_url* may be changed while it runs."""
 
     def __init__(self, *, database_url: str, fee_pct: Decimal = Decimal(3), port: int = 0) -> None:
+        super().__init__(port)
         self.database_url = database_url
         self.fee_pct = fee_pct
-        self._service = HttpService(self._answer, port=port)
-        self.faults = self._service.faults
 
-    @property
-    def url(self) -> str:
-        """Where payments are posted to."""
-        return self._service.url
-
-    def start(self) -> Self:
-        """Serve until stop()."""
-        self._service.start()
-        return self
-
-    def stop(self) -> None:
-        """Take no more payments."""
-        self._service.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def _answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Answer:
+        """Store the payment that is posted."""
         if request.name == "GET /health":
             return Answer(200, {"status": "healthy"})
         if request.name != "POST /":

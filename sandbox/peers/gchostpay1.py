@@ -12,13 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any
 
-import grpc
 import requests
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import tasks_v2
-from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from sandbox.changenow.exchange import FINAL
 from sandbox.peers.gchostpay1_tokens import (
@@ -30,7 +28,8 @@ from sandbox.peers.gchostpay1_tokens import (
     encrypt_gchostpay1_to_microbatch_token,
 )
 from sandbox.wire.decimal_json import dump_json, load_json
-from sandbox.wire.http_server import Answer, HttpService, Request
+from sandbox.wire.google_clients import tasks_client
+from sandbox.wire.http_server import Answer, HttpServer, Request
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +76,7 @@ class Payment:
     called_back_at: datetime | None = None
 
 
-class GCHostPay1:
+class GCHostPay1(HttpServer):
     """The service; give it the comma-separated signing keys that the functions have."""
 
     def __init__(
@@ -89,6 +88,7 @@ class GCHostPay1:
         poll_interval_s: float = 0.1,
         port: int = 0,
     ) -> None:
+        super().__init__(port)
         self.behaviour = Behaviour()
         self.endpoints = endpoints
         self._keys = [key.strip() for key in signing_keys.split(",") if key.strip()]
@@ -99,18 +99,6 @@ class GCHostPay1:
         self._payments: list[Payment] = []
         self._workers: list[threading.Thread] = []
         self._stopping = threading.Event()
-        self._service = HttpService(self._answer, port=port)
-        self.faults = self._service.faults
-
-    @property
-    def url(self) -> str:
-        """Where orders are posted to."""
-        return self._service.url
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request that was served, oldest first."""
-        return list(self._service.requests)
 
     @property
     def orders(self) -> list[Order]:
@@ -128,26 +116,20 @@ class GCHostPay1:
         """What was paid for one batch: one entry when all is well."""
         return [p for p in self.payments if p.batch_conversion_id == batch_conversion_id]
 
-    def start(self) -> Self:
-        """Serve until stop()."""
+    def start(self) -> None:
+        """Take orders until stop()."""
         self._stopping.clear()
-        self._service.start()
-        return self
+        super().start()
 
     def stop(self) -> None:
         """Take no more orders and give up those under way; the ledger stays readable."""
         self._stopping.set()
-        self._service.stop()
+        super().stop()
         for worker in self._workers:
             worker.join(STOP_PATIENCE_S)
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def _answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Answer:
+        """Open and take the order that is posted."""
         if request.method != "POST":
             return Answer(200, {"status": "healthy"})
         try:
@@ -263,8 +245,7 @@ class GCHostPay1:
                 body=dump_json({"token": token}),
             )
         )
-        with grpc.insecure_channel(self.endpoints.tasks_address) as channel:
-            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        with tasks_client(self.endpoints.tasks_address) as client:
             while not self._stopping.is_set():
                 try:
                     client.create_task(parent=self.endpoints.response_queue, task=task, timeout=TASK_TIMEOUT_S)

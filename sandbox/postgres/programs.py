@@ -4,8 +4,6 @@ Only the programs are taken: importing that package would write to the user's fo
 add a system user.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import pwd

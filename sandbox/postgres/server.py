@@ -1,7 +1,5 @@
 """A PostgreSQL server of one's own on a free loopback port, gone when its owner is."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import json
@@ -12,7 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import pg8000.dbapi
 
@@ -25,11 +26,6 @@ from sandbox.postgres.programs import (
     temporary_folder,
 )
 from sandbox.processes import keeper
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-    from types import TracebackType
 
 __all__ = ["Postgres", "PostgresError"]
 

@@ -6,8 +6,6 @@ that the owner is gone. Being a process apart is what makes this hold after SIGK
 handler and no finally clause of the owner runs.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import json

@@ -1,17 +1,13 @@
 """The HTTP request that brings a Pub/Sub message to a function, as Eventarc sends it."""
 
-from __future__ import annotations
-
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from google import pubsub_v1
 
 from sandbox.wire.http_client import Request
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _EVENT_TYPE = "google.cloud.pubsub.topic.v1.messagePublished"
 

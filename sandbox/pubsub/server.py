@@ -1,23 +1,18 @@
 """Pub/Sub on loopback: topics, pull subscriptions, and push subscriptions as Eventarc makes them."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import timedelta
 
 import grpc
 from google import pubsub_v1 as types
 from google.protobuf.empty_pb2 import Empty
 
 from sandbox.pubsub.subscriptions import Delivery, Outstanding, Pusher, Subscription
-from sandbox.wire.grpc_server import Call, RefusedError, RpcServer, now
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import timedelta
+from sandbox.wire.grpc_server import Call, GrpcServer, RefusedError, now
 
 __all__ = ["Delivery", "PubSub"]
 
@@ -28,7 +23,7 @@ _PULL_WAIT_S = 1.0
 _FIRST_MESSAGE_ID = 1_000_000_001
 
 
-class PubSub(RpcServer):
+class PubSub(GrpcServer):
     """Topics and subscriptions; every message is delivered at least once.
 
     A push is repeated until it is taken, after *redelivery_min_s*, doubling to *redelivery_max_s*,

@@ -1,21 +1,17 @@
 """Pub/Sub's subscriptions: what each still has to deliver, and the pushing of it until it is taken."""
 
-from __future__ import annotations
-
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google import pubsub_v1 as types
 
 from sandbox.pubsub.push_requests import push_request
 from sandbox.wire.http_client import Answer, HttpSender
 from sandbox.wire.timetable import Timetable
-
-if TYPE_CHECKING:
-    import threading
 
 _GOOD_STATUSES = (102, 200, 201, 202, 204)
 # Of a retry policy that names no backoffs.

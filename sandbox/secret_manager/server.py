@@ -1,19 +1,14 @@
 """Secret Manager on loopback: secrets and versions, as google-cloud-secret-manager sees them."""
 
-from __future__ import annotations
-
 import copy
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import grpc
 from google.cloud.secretmanager_v1 import types
+from google_crc32c import value as crc32c
 
-from sandbox.secret_manager.crc32c import crc32c
-from sandbox.wire.grpc_server import Call, RefusedError, RpcServer, now
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from sandbox.wire.grpc_server import Call, GrpcServer, RefusedError, now
 
 _SERVICE = "google.cloud.secretmanager.v1.SecretManagerService"
 _PAYLOAD_MAX = 64 * 1024
@@ -29,7 +24,7 @@ class _Stored:
         self.payload = payload
 
 
-class SecretManager(RpcServer):
+class SecretManager(GrpcServer):
     """Secrets by name, each with its versions from 1 up; nobody needs a right to read them.
 
     `latest` is the version created last, whatever its state: once disabled or destroyed, a read of

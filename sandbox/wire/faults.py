@@ -1,55 +1,25 @@
 """Faults at the wire: what the next matching calls of a stand-in meet instead of a good answer.
 
-The gRPC stand-ins understand refuse, delay, hang and lose_answer; the HTTP stand-ins understand
-status, body, delay, hang, cut and cut_after. A method is the name of the call ("CreateTask",
-"GET /exchange/by-id") or ANY.
+A method is the name of the call ("CreateTask", "GET /exchange/by-id") or ANY.
 
     server.faults.add(method="CreateTask", action=lose_answer)
     server.faults.add(method="CreateTask", action=refuse(StatusCode.PERMISSION_DENIED), times=3)
+    server.faults.add(method="GET /exchange/by-id", action=status(403), times=None)  # until clear()
 """
 
-from __future__ import annotations
-
+import math
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from grpc import StatusCode
+from grpc import StatusCode
 
 ANY = "*"
 
 
 @dataclass(frozen=True)
-class Refuse:
-    """Answer with this gRPC status; the work is not done."""
-
-    code: StatusCode
-    details: str
-
-
-@dataclass(frozen=True)
-class Delay:
-    """Wait, then do the work and answer, even when the caller no longer listens."""
-
-    delay_s: float
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Never answer and never do the work; ends when the caller gives up or the server stops."""
-
-
-@dataclass(frozen=True)
-class LoseAnswer:
-    """Do the work, then break the call with UNAVAILABLE: the caller cannot know it was done."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """Answer with this HTTP status, headers and body; the work is not done."""
+class HttpReply:
+    """What an HTTP call is answered with."""
 
     code: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -57,55 +27,62 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Body:
-    """Answer 200 with these bytes, whatever they are; the work is not done."""
+class GrpcReply:
+    """What a gRPC call ends with."""
 
-    content: bytes
+    code: StatusCode
+    details: str
+
+
+Reply = HttpReply | GrpcReply
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Close the socket without an answer; the work is not done."""
+class Action:
+    """How a call goes: it waits, its work is done or not, and an answer goes back or the connection breaks."""
+
+    name: str
+    delay_s: float = 0.0
+    """Infinite: until the caller gives up or the server stops."""
+    is_served: bool = False
+    """Whether the work is done."""
+    is_cut: bool = False
+    """Whether the connection breaks instead of an answer."""
+    reply: Reply | None = None
+    """What goes back where the work is not done."""
 
 
-@dataclass(frozen=True)
-class CutAfter:
-    """Do the work, then close the socket without an answer."""
+hang = Action("hang", delay_s=math.inf, is_cut=True)
+cut = Action("cut", is_cut=True)
+lose_answer = Action("lose_answer", is_served=True, is_cut=True)
 
 
-Action: TypeAlias = Refuse | Delay | Hang | LoseAnswer | Status | Body | Cut | CutAfter
-
-hang = Hang()
-lose_answer = LoseAnswer()
-cut = Cut()
-cut_after = CutAfter()
+def delay(delay_s: float) -> Action:
+    """The call is served after *delay_s* seconds, even when the caller no longer listens."""
+    return Action(f"delay {delay_s:g} s", delay_s=delay_s, is_served=True)
 
 
-def refuse(code: StatusCode, details: str = "refused by the sandbox") -> Refuse:
+def refuse(code: StatusCode, details: str = "refused by the sandbox") -> Action:
     """The gRPC call ends with *code*."""
-    return Refuse(code, details)
+    return Action(f"refused {code.name.lower()}", reply=GrpcReply(code, details))
 
 
-def delay(delay_s: float) -> Delay:
-    """The call is served after *delay_s* seconds."""
-    return Delay(delay_s)
-
-
-def status(code: int, headers: Mapping[str, str] | None = None, body: bytes | str = b"") -> Status:
+def status(code: int, headers: Mapping[str, str] | None = None, body: bytes | str = b"") -> Action:
     """The HTTP call ends with *code*; a text body is sent as UTF-8."""
-    return Status(code, dict(headers or {}), body.encode() if isinstance(body, str) else body)
+    content = body.encode() if isinstance(body, str) else body
+    return Action(f"status {code}", reply=HttpReply(code, dict(headers or {}), content))
 
 
-def body(content: bytes) -> Body:
-    """The HTTP call is answered 200 with *content*."""
-    return Body(content)
+def body(content: bytes) -> Action:
+    """The HTTP call is answered 200 with *content*, whatever that is."""
+    return Action("odd body", reply=HttpReply(200, {"Content-Type": "application/json"}, content))
 
 
 @dataclass
 class _Entry:
     method: str
     action: Action
-    times_left: int
+    times_left: int | None
     where: Callable[[object], bool] | None
 
     def matches(self, method: str, request: object) -> bool:
@@ -115,10 +92,10 @@ class _Entry:
 class Faults:
     """First in, first out among the faults that match a call; safe to use from many threads.
 
-    *understood* names the kinds of action that the server knows; others are refused when added.
+    *understood* is the kind of reply that the server can give; others are refused when added.
     """
 
-    def __init__(self, understood: tuple[type[Action], ...] | None = None) -> None:
+    def __init__(self, understood: type[Reply]) -> None:
         self._understood = understood
         self._lock = threading.Lock()
         self._entries: list[_Entry] = []
@@ -129,13 +106,13 @@ class Faults:
         self,
         method: str,
         action: Action,
-        times: int = 1,
+        times: int | None = 1,
         where: Callable[[object], bool] | None = None,
     ) -> None:
-        """Let the next *times* calls of *method* whose request satisfies *where* meet *action*."""
-        if times < 1:
+        """Let the next *times* calls (None: all until clear()) of *method* that satisfy *where* meet *action*."""
+        if times is not None and times < 1:
             raise ValueError(f"times must be at least 1, not {times}")
-        if self._understood is not None and not isinstance(action, self._understood):
+        if action.reply is not None and not isinstance(action.reply, self._understood):
             raise TypeError(f"this server cannot meet a call with {action}")
         with self._lock:
             self._entries.append(_Entry(method, action, times, where))
@@ -143,17 +120,18 @@ class Faults:
     def take(self, method: str, request: object = None) -> Action | None:
         """The fault this call meets, used up by it; None when it is to be served as usual."""
         with self._lock:
-            for entry in self._entries:
-                if entry.matches(method, request):
-                    entry.times_left -= 1
-                    if entry.times_left == 0:
-                        self._entries.remove(entry)
-                    self._taken.append((method, entry.action))
-                    return entry.action
-        return None
+            entry = next((each for each in self._entries if each.matches(method, request)), None)
+            if entry is None:
+                return None
+            if entry.times_left is not None:
+                entry.times_left -= 1
+                if entry.times_left == 0:
+                    self._entries.remove(entry)
+            self._taken.append((method, entry.action))
+            return entry.action
 
     def clear(self) -> None:
-        """Forget the faults that no call has met yet."""
+        """Forget the faults that calls would still meet."""
         with self._lock:
             self._entries.clear()
 
@@ -164,14 +142,14 @@ class Faults:
             return list(self._taken)
 
     @property
-    def waiting(self) -> int:
-        """How many calls would still meet a fault."""
+    def waiting(self) -> float:
+        """How many calls would still meet a fault; infinite where one holds until clear()."""
         with self._lock:
-            return sum(entry.times_left for entry in self._entries)
+            return sum(math.inf if entry.times_left is None else entry.times_left for entry in self._entries)
 
-    def wait(self, timeout_s: float | None) -> bool:
-        """Sleep for *timeout_s* (None: without end); True when release() ended it early."""
-        return self._released.wait(timeout_s)
+    def wait(self, action: Action) -> bool:
+        """Sleep as long as *action* says; True when release() ended it early."""
+        return self._released.wait(None if action.delay_s == math.inf else action.delay_s)
 
     def release(self) -> None:
         """Wake every call that sleeps in wait(): the server is stopping."""

@@ -1,24 +1,20 @@
 """A gRPC server on loopback that speaks the client library's own message types and meets faults."""
 
-from __future__ import annotations
-
+import math
 import threading
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Final
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from sandbox.wire.faults import Delay, Faults, Hang, LoseAnswer, Refuse
+from sandbox.wire.faults import Action, GrpcReply
+from sandbox.wire.server import HOST, Server
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from types import TracebackType
-
-HOST = "127.0.0.1"
-
-_THREADS = 32
+THREADS: Final = 32
 
 
 class RefusedError(Exception):
@@ -41,48 +37,24 @@ class Call:
     serve: Callable[[Any], Any]
 
 
-class RpcServer:
-    """Serves the calls that calls() lists; any other one is UNIMPLEMENTED.
-
-    The port is free, or the one given, and stays the same when the server is stopped and started
-    again; what the server knows stays as well.
-    """
+class GrpcServer(Server):
+    """Serves the calls that calls() lists; any other one is UNIMPLEMENTED."""
 
     def __init__(self, port: int = 0) -> None:
-        self.faults = Faults((Refuse, Delay, Hang, LoseAnswer))
-        self._port = port
+        super().__init__(port, GrpcReply)
         self._server: Any = None
         self._pool: ThreadPoolExecutor | None = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
+    @abstractmethod
     def calls(self) -> Iterable[Call]:
-        """What is served; for the subclass to say."""
-        raise NotImplementedError
-
-    @property
-    def address(self) -> str:
-        """`host:port`, as the *_EMULATOR_HOST variables take it."""
-        if not self._port:
-            raise RuntimeError("the server has not been started")
-        return f"{HOST}:{self._port}"
+        """What is served."""
 
     def start(self) -> None:
         """Listen; a port in use is an error."""
         if self._server is not None:
             raise RuntimeError("the server runs already")
         self.faults.reset()
-        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=type(self).__name__)
+        pool = ThreadPoolExecutor(THREADS, thread_name_prefix=type(self).__name__)
         # Too large is the service's to say, not the transport's; SO_REUSEPORT would share a port.
         options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)]
         server = grpc.server(pool, handlers=self._handlers(), options=options)
@@ -111,7 +83,8 @@ class RpcServer:
 
     def _handler(self, call: Call) -> Any:
         def serve(request: Any, context: Any) -> Any:
-            return self._serve(call, request, context)
+            action = self.faults.take(call.name, request)
+            return _served(call, request, context) if action is None else self._meet(action, call, request, context)
 
         return grpc.unary_unary_rpc_method_handler(
             serve,
@@ -119,23 +92,27 @@ class RpcServer:
             response_serializer=_codec(call.answer, "serialize", "SerializeToString"),
         )
 
-    def _serve(self, call: Call, request: Any, context: Any) -> Any:
-        """Meet the fault that waits for this call, if any, or serve it."""
-        action = self.faults.take(call.name, request)
-        if isinstance(action, Refuse):
-            context.abort(action.code, action.details)
-        if isinstance(action, Hang):
+    def _meet(self, action: Action, call: Call, request: Any, context: Any) -> Any:  # as gRPC calls
+        """Answer as a fault asks for."""
+        if action.delay_s == math.inf:
             _sleep_until_over(context)
-        if isinstance(action, Delay) and self.faults.wait(action.delay_s):
+        if action.delay_s and self.faults.wait(action):
             context.abort(grpc.StatusCode.UNAVAILABLE, "the server stops")
-        try:
-            answer = call.serve(request)
-        except RefusedError as refused:
-            context.abort(refused.code, refused.details)
-            raise
-        if isinstance(action, LoseAnswer):
+        if isinstance(action.reply, GrpcReply):
+            context.abort(action.reply.code, action.reply.details)
+        answer = _served(call, request, context) if action.is_served else None
+        if action.is_cut:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the answer was lost")
         return answer
+
+
+def _served(call: Call, request: Any, context: Any) -> Any:
+    """The answer of whoever serves the call."""
+    try:
+        return call.serve(request)
+    except RefusedError as refused:
+        context.abort(refused.code, refused.details)
+        raise
 
 
 def _codec(message: Any, wrapped: str, plain: str) -> Any:

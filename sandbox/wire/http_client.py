@@ -1,19 +1,14 @@
 """Sends HTTP requests for the stand-ins that push: no proxies, no redirects, abortable."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _ANSWER_BYTES_MAX = 1024 * 1024
 

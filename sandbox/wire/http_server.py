@@ -2,16 +2,18 @@
 
 import socket
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from sandbox.wire.decimal_json import dump_json
-from sandbox.wire.faults import Action, Body, Cut, CutAfter, Delay, Faults, Hang, Status
+from sandbox.wire.faults import Action, HttpReply
+from sandbox.wire.server import HOST, Server
 
-BODY_BYTES_MAX = 1_000_000
+BODY_BYTES_MAX = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -39,34 +41,36 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class HttpService:
-    """A server on loopback that hands each request to *answer* and remembers what was asked."""
+class HttpServer(Server):
+    """Answers each request as answer() says and remembers what was asked."""
 
-    def __init__(self, answer: Callable[[Request], Answer], *, port: int = 0) -> None:
-        self.faults = Faults((Status, Body, Delay, Hang, Cut, CutAfter))
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(port, HttpReply)
         self.requests: list[Request] = []
-        self._answer = answer
-        self._port = port
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
+
+    @abstractmethod
+    def answer(self, request: Request) -> Answer:
+        """What goes back."""
 
     @property
     def url(self) -> str:
         """The address to call, without a slash at the end."""
-        if self._server is None:
-            raise RuntimeError("the service is not running: start it before asking for its address")
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://{self.address}"
 
-    def start(self) -> Self:
+    def start(self) -> None:
         """Bind and serve in a thread; requests are accepted when this returns."""
+        if self._server is not None:
+            raise RuntimeError("the server runs already")
         self.faults.reset()
-        self._server = _Server(("127.0.0.1", self._port), self)
+        self._server = _Server((HOST, self._port), self)
+        self._port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
-        return self
 
     def stop(self) -> None:
-        """Stop serving and close every connection; may be called twice."""
+        """Stop serving and close every connection; a second time is harmless."""
         server, thread = self._server, self._thread
         self._server = self._thread = None
         if server is None or thread is None:
@@ -77,23 +81,29 @@ class HttpService:
         server.close_connections()
         server.server_close()
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def serve(self, request: Request) -> Answer:
         """Note the request and answer it."""
         self.requests.append(request)
-        return self._answer(request)
+        return self.answer(request)
+
+
+class Responder(HttpServer):
+    """Answers by a function, which may be changed while it serves: for peers that need no class of their own."""
+
+    def __init__(self, respond: Callable[[Request], Answer] = lambda _: Answer(200), port: int = 0) -> None:
+        super().__init__(port)
+        self.respond = respond
+
+    def answer(self, request: Request) -> Answer:
+        """What the function says."""
+        return self.respond(request)
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that server_close() waits for them
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], service: HttpService) -> None:
+    def __init__(self, address: tuple[str, int], service: HttpServer) -> None:
         self.service = service
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
@@ -161,6 +171,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def _read(self) -> Request | None:
         length = int(self.headers.get("Content-Length") or 0)
         if length > BODY_BYTES_MAX:
@@ -176,26 +189,18 @@ class _Handler(BaseHTTPRequestHandler):
             body=self.rfile.read(length),
         )
 
-    def _meet(self, action: Action, request: Request, service: HttpService) -> None:
+    def _meet(self, action: Action, request: Request, service: HttpServer) -> None:
         """Answer as a fault asks for."""
-        match action:
-            case Status(code, headers, body):
-                self._send(code, body, dict(headers))
-            case Body(content):
-                self._send(200, content, {"Content-Type": "application/json"})
-            case Delay(delay_s):
-                service.faults.wait(delay_s)
-                self._send_answer(service.serve(request))
-            case Hang():
-                service.faults.wait(None)
-                self.close_connection = True
-            case Cut():
-                self._cut()
-            case CutAfter():
-                service.serve(request)
-                self._cut()
-            case _:
-                raise TypeError(f"{action} is not a fault of an HTTP service")
+        if action.delay_s:
+            service.faults.wait(action)
+        if isinstance(action.reply, HttpReply):
+            self._send(action.reply.code, action.reply.body, action.reply.headers)
+            return
+        answer = service.serve(request) if action.is_served else None
+        if action.is_cut or answer is None:
+            self._cut()
+        else:
+            self._send_answer(answer)
 
     def _cut(self) -> None:
         self.close_connection = True

@@ -1,16 +1,11 @@
 """Runs actions at their times, from a bounded number of threads."""
 
-from __future__ import annotations
-
 import heapq
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _THREADS = 32
 

@@ -1,22 +1,16 @@
 """What people and neighbours do to a world, through the same interfaces as in production."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-import grpc
 import requests
 from google.api_core.exceptions import AlreadyExists
-from google.cloud.secretmanager_v1 import SecretManagerServiceClient, types
-from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
-    SecretManagerServiceGrpcTransport,
-)
-from google.pubsub_v1.services.publisher import PublisherClient
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.cloud.secretmanager_v1 import types
 from google.pubsub_v1.types import PubsubMessage
 
 from sandbox.peers.gcaccumulator import database_connection
+from sandbox.wire.google_clients import publisher_client, secrets_client
 from sandbox.world.addresses import CHECK_TOPIC, PROJECT, Addresses, topic_path
 
 TIMEOUT_S = 15.0
@@ -57,15 +51,14 @@ def trigger(addresses: Addresses, *, force: bool = False) -> str:
     """Publish what Cloud Scheduler publishes, and return the message's id."""
     attributes = {"force": "true"} if force else {}
     message = PubsubMessage(data=b"check", attributes=attributes)
-    with grpc.insecure_channel(addresses.pubsub) as channel:
-        client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+    with publisher_client(addresses.pubsub) as client:
         answer = client.publish(topic=topic_path(CHECK_TOPIC), messages=[message], timeout=TIMEOUT_S)
     return str(answer.message_ids[0])
 
 
 def add_secret_version(addresses: Addresses, secret_id: str, value: str) -> str:
     """Add a version to a secret, made when it is missing, and return the version's name."""
-    with _secrets(addresses) as client:
+    with secrets_client(addresses.secret_manager) as client:
         parent = f"projects/{PROJECT}"
         replication = types.Replication(automatic=types.Replication.Automatic())
         with suppress(AlreadyExists):  # the usual case: operators add versions
@@ -86,16 +79,9 @@ def add_secret_version(addresses: Addresses, secret_id: str, value: str) -> str:
 def read_secret(addresses: Addresses, secret_id: str) -> str:
     """The newest version of a secret."""
     name = f"projects/{PROJECT}/secrets/{secret_id}/versions/latest"
-    with _secrets(addresses) as client:
+    with secrets_client(addresses.secret_manager) as client:
         answer = client.access_secret_version(name=name, timeout=TIMEOUT_S)
     return str(answer.payload.data.decode())
-
-
-@contextmanager
-def _secrets(addresses: Addresses) -> Iterator[SecretManagerServiceClient]:
-    with grpc.insecure_channel(addresses.secret_manager) as channel:
-        transport = SecretManagerServiceGrpcTransport(channel=channel)
-        yield SecretManagerServiceClient(transport=transport)
 
 
 def query(database_url: str, sql: str, *arguments: Any) -> list[dict[str, Any]]:

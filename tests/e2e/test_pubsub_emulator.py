@@ -12,15 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import grpc
 import pytest
 from google import pubsub_v1 as types
 from google.pubsub_v1.services.publisher import PublisherClient
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber import SubscriberClient
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from sandbox.postgres.server import Postgres
+from sandbox.wire.google_clients import publisher_client, subscriber_client
 from tests.e2e.stage import Stage, running_stage
 from tests.rig import PROJECT, Peers
 from tests.sessions import query
@@ -112,8 +110,7 @@ def running(
 @pytest.fixture(scope="module")
 def publisher(emulator: str) -> Iterator[PublisherClient]:
     """A publisher with both topics made."""
-    with grpc.insecure_channel(emulator) as channel:
-        client = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+    with publisher_client(emulator) as client:
         for topic in (TICKS, EVENTS):
             client.create_topic(name=topic, timeout=20)
         yield client
@@ -122,8 +119,7 @@ def publisher(emulator: str) -> Iterator[PublisherClient]:
 @pytest.fixture(scope="module")
 def subscriber(emulator: str, publisher: PublisherClient, running: Stage) -> Iterator[SubscriberClient]:
     """A subscriber, with a push subscription to check_threshold and one to pull events from."""
-    with grpc.insecure_channel(emulator) as channel:
-        client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+    with subscriber_client(emulator) as client:
         push = types.PushConfig(push_endpoint=running.check_threshold.url)
         for name, topic, config in ((PUSHED, TICKS, push), (PULLED, EVENTS, None)):
             client.create_subscription(

@@ -12,7 +12,7 @@ import requests
 from sandbox.changenow.exchange import Schedule
 from sandbox.changenow.market import ETH_TO_USDT, USDT_TO_ETH, Market
 from sandbox.changenow.server import ChangeNow
-from sandbox.wire.faults import cut, cut_after, status
+from sandbox.wire.faults import cut, lose_answer, status
 
 KEY = {"x-changenow-api-key": "changenow-sandbox-key"}
 HASH = "0x" + "ab" * 32
@@ -280,6 +280,57 @@ def test_another_process_deposits_over_http(changenow: ChangeNow) -> None:
     assert [d.amount_eth for d in changenow.exchange(made["id"]).deposits] == [Decimal("0.0165")]
 
 
+def test_an_exchange_is_new_before_it_waits(changenow: ChangeNow, clock: Clock) -> None:
+    """For as long as the schedule says: GCHostPay1 refuses it meanwhile."""
+    changenow.schedule = Schedule(new_s=30)
+    made = numbers(create(changenow))
+    assert by_id(changenow, made["id"])["status"] == "new"
+    clock.pass_by(30)
+    assert by_id(changenow, made["id"])["status"] == "waiting"
+
+
+@pytest.mark.parametrize("ending", ["failed", "refunded", "verifying"])
+def test_a_schedule_can_end_badly_after_the_deposit(changenow: ChangeNow, clock: Clock, ending: str) -> None:
+    """What came in stays told, nothing is paid out; a verified one goes on when somebody lets it."""
+    changenow.schedule = Schedule(ends_as=ending)
+    made = numbers(create(changenow))
+    changenow.deposit(made["payinAddress"], Decimal("0.0165"), HASH)
+    clock.pass_by(3600)
+    told = by_id(changenow, made["id"])
+    assert (told["status"], told["amountFrom"], told["amountTo"]) == (ending, Decimal("0.0165"), None)
+    assert (told["refundAmount"] is not None) == (ending == "refunded")
+    if ending == "verifying":
+        changenow.schedule = Schedule()
+        assert changenow.advance(made["id"]) == "exchanging"
+
+
+def test_a_failed_exchange_can_be_paid_out_late(changenow: ChangeNow, clock: Clock) -> None:
+    """By the schedule or by hand, days later; one that was refunded, or never paid, is not."""
+    changenow.schedule = Schedule(ends_as="failed", paid_late_after_s=86400, expires_after_s=60)
+    paid, unpaid = numbers(create(changenow)), numbers(create(changenow))
+    changenow.deposit(paid["payinAddress"], Decimal("0.0165"), HASH)
+    clock.pass_by(3600)
+    assert [by_id(changenow, each["id"])["status"] for each in (paid, unpaid)] == ["failed", "expired"]
+    clock.pass_by(86400)
+    assert [by_id(changenow, each["id"])["status"] for each in (paid, unpaid)] == ["finished", "expired"]
+    assert by_id(changenow, paid["id"])["amountTo"] == Decimal("48.844914")
+    url = f"{changenow.url}/_exchange"
+    revived = requests.post(url, json={"id": unpaid["id"], "verb": "revive", "amount": "48.5"}, timeout=5)
+    assert numbers(revived)["amountTo"] == Decimal("48.5")
+    again = requests.post(url, json={"id": unpaid["id"], "verb": "revive"}, timeout=5)
+    assert (again.status_code, again.json()["error"]) == (409, "not_available")
+
+
+def test_a_deposit_can_be_lost(changenow: ChangeNow) -> None:
+    """The coins have left, and ChangeNow knows nothing of them."""
+    changenow.loses_deposits = True
+    made = numbers(create(changenow))
+    changenow.deposit(made["payinAddress"], Decimal("0.0165"), HASH)
+    told = by_id(changenow, made["id"])
+    assert (told["status"], told["payinHash"], told["amountFrom"]) == ("waiting", None, None)
+    assert len(changenow.exchange(made["id"]).deposits) == 1
+
+
 def test_an_exchange_is_moved_by_hand(changenow: ChangeNow) -> None:
     """One state at a time, then finished with a given amount, then never again."""
     changenow.schedule = Schedule.by_hand()
@@ -328,11 +379,19 @@ def test_the_market_moves_over_http() -> None:
     with ChangeNow(market=Market(min_eth=Decimal("0.001"))) as changenow:
         url = f"{changenow.url}/_market"
         answer = requests.post(url, json={"eth_price_usd": "2500.5"}, timeout=5)
-        refused = requests.post(url, json={"eth_price": "1"}, timeout=5)
+        bad: tuple[Any, ...] = (
+            {"eth_price": "1"},
+            {"eth_price_usd": "abc"},
+            {"fee_pct": None},
+            {"fee_pct": "NaN"},
+            7,
+        )
+        refused = [requests.post(url, json=document, timeout=5) for document in bad]
 
         assert numbers(answer)["eth_price_usd"] == Decimal("2500.5")
-        assert changenow.market.eth_price_usd == Decimal("2500.5")
-        assert refused.status_code == 400
+        assert changenow.market == Market(min_eth=Decimal("0.001"), eth_price_usd=Decimal("2500.5"))
+        assert [each.status_code for each in refused] == [400] * 5
+        assert refused[1].json()["message"] == 'eth_price_usd is "abc": write a number such as 2500'
 
 
 def test_faults_are_met_at_the_wire(changenow: ChangeNow) -> None:
@@ -344,7 +403,7 @@ def test_faults_are_met_at_the_wire(changenow: ChangeNow) -> None:
     with pytest.raises(requests.ConnectionError):
         create(changenow)
     assert changenow.exchanges == []
-    changenow.faults.add(method="POST /exchange", action=cut_after)
+    changenow.faults.add(method="POST /exchange", action=lose_answer)
     with pytest.raises(requests.ConnectionError):
         create(changenow)
     assert len(changenow.exchanges) == 1
@@ -361,5 +420,17 @@ def test_connections_are_kept_alive_and_end_with_the_server() -> None:
                 timeout=5,
             )
             assert answer.status_code == 200
-    with pytest.raises(RuntimeError, match="not running"):
-        _ = changenow.url
+    with pytest.raises(RuntimeError, match="ChangeNow has not been started"):
+        _ = ChangeNow().url
+    with pytest.raises(requests.ConnectionError):
+        requests.get(changenow.url, timeout=5)
+
+
+def test_it_comes_back_on_its_address_with_what_it_knew(changenow: ChangeNow) -> None:
+    """An outage: nobody answers in between."""
+    made = numbers(create(changenow))
+    changenow.stop()
+    with pytest.raises(requests.ConnectionError):
+        create(changenow)
+    changenow.start()
+    assert by_id(changenow, made["id"])["payinAddress"] == made["payinAddress"]

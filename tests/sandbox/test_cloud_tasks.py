@@ -1,29 +1,25 @@
 """The Cloud Tasks stand-in under Google's own client, dispatching to a real HTTP server."""
 
-from __future__ import annotations
-
 import base64
 import json
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import pytest
 from google.api_core import exceptions
 from google.cloud import tasks_v2
-from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from sandbox.cloud_tasks import task_rules
 from sandbox.cloud_tasks.server import CloudTasks
 from sandbox.wire.faults import hang, lose_answer, refuse
-from tests.sandbox.http_receiver import Received, Receiver, receiver
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from sandbox.wire.google_clients import tasks_client
+from sandbox.wire.http_server import Answer, Request, Responder
 
 LOCATION = "projects/p/locations/l"
 QUEUE = f"{LOCATION}/queues/orders"
@@ -33,8 +29,8 @@ FAST = timedelta(milliseconds=1)
 
 
 @pytest.fixture
-def target() -> Iterator[Receiver]:
-    with receiver() as running:
+def target() -> Iterator[Responder]:
+    with Responder() as running:
         yield running
 
 
@@ -47,8 +43,8 @@ def server() -> Iterator[CloudTasks]:
 
 @pytest.fixture
 def client(server: CloudTasks) -> Iterator[tasks_v2.CloudTasksClient]:
-    with grpc.insecure_channel(server.address) as channel:
-        yield tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+    with tasks_client(server.address) as client:
+        yield client
 
 
 def post(url: str, name: str = NAME, body: bytes = b'{"token": "t"}', **more: Any) -> tasks_v2.Task:
@@ -61,11 +57,11 @@ def post(url: str, name: str = NAME, body: bytes = b'{"token": "t"}', **more: An
 def answers(*statuses: int, headers: dict[str, str] | None = None) -> Any:
     """An answer function that gives these statuses in turn and then 200."""
     left = iter(statuses)
-    return lambda _: (next(left, 200), headers or {})
+    return lambda _: Answer(next(left, 200), None, headers or {})
 
 
 def test_a_task_is_posted_once_with_its_body_and_the_headers_of_cloud_tasks(
-    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver
+    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
 ) -> None:
     """The body arrives unchanged, the task's own headers too, and Cloud Tasks' own are added."""
     task = post(f"{target.url}/orders?a=1", body=b"\x00\xff bytes")
@@ -73,7 +69,7 @@ def test_a_task_is_posted_once_with_its_body_and_the_headers_of_cloud_tasks(
     created = client.create_task(parent=QUEUE, task=task)
     server.wait_idle(PATIENCE_S)
     (came,) = target.requests
-    assert (came.method, came.path, came.body) == ("POST", "/orders?a=1", b"\x00\xff bytes")
+    assert (came.name, came.query, came.body) == ("POST /orders", {"a": "1"}, b"\x00\xff bytes")
     assert came.headers["content-type"] == "application/json"
     assert came.headers["user-agent"] == "Google-Cloud-Tasks"
     assert came.headers["x-own"] == "1"
@@ -90,7 +86,7 @@ def test_a_task_is_posted_once_with_its_body_and_the_headers_of_cloud_tasks(
     assert attempt.sent_at.tzinfo is UTC
 
 
-def test_no_content_type_is_made_up(server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver) -> None:
+def test_no_content_type_is_made_up(server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder) -> None:
     """A task without a Content-Type is posted without one."""
     task = tasks_v2.Task(http_request=tasks_v2.HttpRequest(url=target.url, body=b"{}"))
     client.create_task(parent=QUEUE, task=task)
@@ -100,7 +96,7 @@ def test_no_content_type_is_made_up(server: CloudTasks, client: tasks_v2.CloudTa
 
 
 def test_a_name_is_taken_while_its_task_lives_and_after_it_ended(
-    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver
+    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
 ) -> None:
     """ALREADY_EXISTS before and after the end; a name forgotten can be used again."""
     server.pause(QUEUE)
@@ -120,12 +116,11 @@ def test_a_name_is_taken_while_its_task_lives_and_after_it_ended(
     assert len(target.requests) == 2
 
 
-def test_a_name_can_be_blocked_for_a_limited_time(target: Receiver) -> None:
+def test_a_name_can_be_blocked_for_a_limited_time(target: Responder) -> None:
     """With names_blocked_s the name is free again after that time, as it is at Google's."""
     with CloudTasks(time_scale=3600, names_blocked_s=180) as server:
         server.create_queue(QUEUE)
-        with grpc.insecure_channel(server.address) as channel:
-            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        with tasks_client(server.address) as client:
             client.create_task(parent=QUEUE, task=post(target.url))
             server.wait_idle(PATIENCE_S)
             deadline = time.monotonic() + PATIENCE_S
@@ -142,10 +137,10 @@ def test_a_name_can_be_blocked_for_a_limited_time(target: Receiver) -> None:
 
 
 def test_a_refused_attempt_is_repeated_unchanged_until_it_is_taken(
-    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver
+    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
 ) -> None:
     """Any status but 2xx is retried, 3xx and 4xx as well; the headers count the attempts."""
-    target.answer = answers(500, 302, 400, 503)
+    target.respond = answers(500, 302, 400, 503)
     client.create_task(parent=QUEUE, task=post(target.url))
     server.wait_idle(PATIENCE_S)
     assert [attempt.status for attempt in server.attempts] == [500, 302, 400, 503, 200]
@@ -169,7 +164,7 @@ def test_a_handler_that_is_not_there_counts_as_an_attempt_and_max_attempts_ends_
     """Connections refused are errors; after max_attempts the task is gone and its name blocked."""
     queue = f"{LOCATION}/queues/few"
     server.create_queue(queue, max_attempts=3, min_backoff=FAST, max_backoff=FAST)
-    with receiver() as gone:
+    with Responder() as gone:
         url = gone.url
     client.create_task(parent=queue, task=post(url, f"{queue}/tasks/x"))
     server.wait_idle(PATIENCE_S)
@@ -217,14 +212,13 @@ def test_retrying_ends_when_all_limits_that_are_set_are_used_up(
     assert task_rules.is_over(config, attempts, age_s) is over
 
 
-def test_the_waits_between_attempts_are_scaled(target: Receiver) -> None:
+def test_the_waits_between_attempts_are_scaled(target: Responder) -> None:
     """With a time scale of 100 a backoff of 10 s takes 0.1 s, and no less."""
-    target.answer = answers(500, 500)
+    target.respond = answers(500, 500)
     with CloudTasks(time_scale=100) as server:
         ten = timedelta(seconds=10)
         server.create_queue(QUEUE, min_backoff=ten, max_backoff=ten)
-        with grpc.insecure_channel(server.address) as channel:
-            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        with tasks_client(server.address) as client:
             client.create_task(parent=QUEUE, task=post(target.url))
             server.wait_idle(PATIENCE_S)
     sent = [attempt.sent_at for attempt in server.attempts]
@@ -233,12 +227,11 @@ def test_the_waits_between_attempts_are_scaled(target: Receiver) -> None:
     assert len(gaps) == 2
 
 
-def test_a_schedule_time_is_waited_for(target: Receiver) -> None:
+def test_a_schedule_time_is_waited_for(target: Responder) -> None:
     """A task for 20 s ahead is dispatched after 0.2 s at a time scale of 100, not before."""
     with CloudTasks(time_scale=100) as server:
         server.create_queue(QUEUE)
-        with grpc.insecure_channel(server.address) as channel:
-            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        with tasks_client(server.address) as client:
             at = datetime.now(UTC) + timedelta(seconds=20)
             created_at = datetime.now(UTC)
             client.create_task(parent=QUEUE, task=post(target.url, schedule_time=at))
@@ -247,15 +240,14 @@ def test_a_schedule_time_is_waited_for(target: Receiver) -> None:
     assert float(target.requests[0].headers["x-cloudtasks-tasketa"]) == at.timestamp()
 
 
-def test_retry_after_holds_the_task_and_its_queue(target: Receiver) -> None:
+def test_retry_after_holds_the_task_and_its_queue(target: Responder) -> None:
     """503 with Retry-After: nothing of that queue is dispatched before; other queues go on."""
     other = f"{LOCATION}/queues/other"
-    target.answer = answers(503, headers={"Retry-After": "30"})
+    target.respond = answers(503, headers={"Retry-After": "30"})
     with CloudTasks(time_scale=100) as server:
         server.create_queue(QUEUE)
         server.create_queue(other)
-        with grpc.insecure_channel(server.address) as channel:
-            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        with tasks_client(server.address) as client:
             client.create_task(parent=QUEUE, task=post(target.url, f"{QUEUE}/tasks/a"))
             server.wait_attempts(1, PATIENCE_S)
             client.create_task(parent=QUEUE, task=post(target.url, f"{QUEUE}/tasks/b"))
@@ -268,20 +260,19 @@ def test_retry_after_holds_the_task_and_its_queue(target: Receiver) -> None:
     assert all(made.sent_at - first >= timedelta(seconds=0.3) for made in server.attempts[2:])
 
 
-def test_an_answer_that_does_not_come_in_time_is_a_failed_attempt(target: Receiver) -> None:
+def test_an_answer_that_does_not_come_in_time_is_a_failed_attempt(target: Responder) -> None:
     """At the deadline the attempt has failed, though the handler may still be at work."""
     release = threading.Event()
 
-    def slow_once(_: Received) -> tuple[int, dict[str, str]]:
+    def slow_once(_: Request) -> Answer:
         if len(target.requests) == 1:
             release.wait(PATIENCE_S)
-        return 200, {}
+        return Answer(200)
 
-    target.answer = slow_once
+    target.respond = slow_once
     with CloudTasks(deadline_s=0.1) as server:
         server.create_queue(QUEUE, min_backoff=FAST, max_backoff=FAST)
-        with grpc.insecure_channel(server.address) as channel:
-            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        with tasks_client(server.address) as client:
             client.create_task(parent=QUEUE, task=post(target.url))
             server.wait_idle(PATIENCE_S)
     release.set()
@@ -289,22 +280,22 @@ def test_an_answer_that_does_not_come_in_time_is_a_failed_attempt(target: Receiv
 
 
 def test_no_more_run_at_once_than_the_queue_allows(
-    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver
+    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
 ) -> None:
     """max_concurrent_dispatches bounds the attempts under way, and all tasks are run in the end."""
     lock, running, most = threading.Lock(), [0], [0]
     meet = threading.Barrier(2)
 
-    def count(_: Received) -> tuple[int, dict[str, str]]:
+    def count(_: Request) -> Answer:
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
         meet.wait(PATIENCE_S)  # passes only when two are here at once
         with lock:
             running[0] -= 1
-        return 200, {}
+        return Answer(200)
 
-    target.answer = count
+    target.respond = count
     queue = f"{LOCATION}/queues/narrow"
     server.create_queue(queue, max_concurrent_dispatches=2)
     for number in range(8):
@@ -315,7 +306,7 @@ def test_no_more_run_at_once_than_the_queue_allows(
 
 
 def test_queues_and_tasks_can_be_looked_at_changed_and_deleted(
-    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver
+    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
 ) -> None:
     """Create, get, update and pause a queue; get, list and delete its tasks."""
     name = f"{LOCATION}/queues/mine"
@@ -363,7 +354,7 @@ def bad_tasks(url: str) -> list[tuple[str, tasks_v2.Task]]:
 
 
 def test_bad_tasks_are_refused_and_nothing_is_kept(
-    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver
+    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
 ) -> None:
     """INVALID_ARGUMENT with a text that names the rule; an unknown queue is NOT_FOUND."""
     for word, task in bad_tasks(target.url):
@@ -385,7 +376,7 @@ def test_bad_tasks_are_refused_and_nothing_is_kept(
 
 
 def test_an_oidc_token_reaches_the_handler_with_its_claims(
-    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver
+    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
 ) -> None:
     """The bearer token names the service account, and the URL as audience unless one is given."""
     task = post(f"{target.url}/x")
@@ -398,7 +389,7 @@ def test_an_oidc_token_reaches_the_handler_with_its_claims(
     assert (claims["email"], claims["aud"]) == ("a@p.iam", f"{target.url}/x")
 
 
-def test_faults_of_create_task(server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver) -> None:
+def test_faults_of_create_task(server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder) -> None:
     """Refused: no task. Hung: no task, and the client times out. Answer lost: the task is there."""
     server.faults.add("CreateTask", refuse(grpc.StatusCode.RESOURCE_EXHAUSTED))
     server.faults.add("CreateTask", hang)
@@ -416,21 +407,20 @@ def test_faults_of_create_task(server: CloudTasks, client: tasks_v2.CloudTasksCl
     assert len(target.requests) == 1
 
 
-def test_tasks_outlive_an_outage_of_the_server(target: Receiver) -> None:
+def test_tasks_outlive_an_outage_of_the_server(target: Responder) -> None:
     """stop() breaks off an attempt at once; start() dispatches the task again."""
     release = threading.Event()
 
-    def slow_once(_: Received) -> tuple[int, dict[str, str]]:
+    def slow_once(_: Request) -> Answer:
         if len(target.requests) == 1:
             release.wait(PATIENCE_S)
-        return 200, {}
+        return Answer(200)
 
-    target.answer = slow_once
+    target.respond = slow_once
     server = CloudTasks()
     with server:
         server.create_queue(QUEUE, min_backoff=FAST, max_backoff=FAST)
-        with grpc.insecure_channel(server.address) as channel:
-            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        with tasks_client(server.address) as client:
             client.create_task(parent=QUEUE, task=post(target.url))
         deadline = time.monotonic() + PATIENCE_S
         while not target.requests and time.monotonic() < deadline:
@@ -446,10 +436,10 @@ def test_tasks_outlive_an_outage_of_the_server(target: Receiver) -> None:
 
 
 def test_waiting_for_what_never_ends_is_an_error(
-    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Receiver
+    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
 ) -> None:
     """wait_idle and wait_attempts give up after their time and say what is left."""
-    target.answer = lambda _: (500, {})
+    target.respond = lambda _: Answer(500)
     client.create_task(parent=QUEUE, task=post(target.url))
     with pytest.raises(TimeoutError, match="batch-1"):
         server.wait_idle(0.05)

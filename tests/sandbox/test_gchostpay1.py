@@ -20,7 +20,7 @@ from sandbox.changenow.server import ChangeNow
 from sandbox.cloud_tasks.server import CloudTasks
 from sandbox.peers.gchostpay1 import Behaviour, Endpoints, GCHostPay1
 from sandbox.wire.faults import cut, lose_answer, status
-from sandbox.wire.http_server import Answer, HttpService, Request
+from sandbox.wire.http_server import Answer, Request, Responder
 
 KEY = "a-signing-key"
 QUEUE = "projects/p/locations/l/queues/microbatch-response-queue"
@@ -34,7 +34,7 @@ class Peers:
     gchostpay1: GCHostPay1
     changenow: ChangeNow
     cloud_tasks: CloudTasks
-    callbacks: HttpService
+    callbacks: Responder
 
     def exchange(self) -> Exchange:
         wallet = "0x" + "1" * 40
@@ -50,7 +50,7 @@ class Peers:
 @pytest.fixture
 def peers() -> Iterator[Peers]:
     schedule = Schedule(confirming_s=0.02, exchanging_s=0.02, sending_s=0.02)
-    callbacks = HttpService(answer_done)
+    callbacks = Responder(answer_done)
     with callbacks, ChangeNow(schedule=schedule) as changenow, CloudTasks() as cloud_tasks:
         cloud_tasks.create_queue(QUEUE, max_attempts=10)
         endpoints = Endpoints(

@@ -1,7 +1,5 @@
 """The sandbox's PostgreSQL: what it offers, what it survives, and that nothing of it is left."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil
@@ -10,9 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pg8000.dbapi
@@ -20,9 +19,6 @@ import pytest
 
 from sandbox.postgres.programs import account_for_server, reaches
 from sandbox.postgres.server import Postgres, PostgresError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534

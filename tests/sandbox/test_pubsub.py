@@ -1,13 +1,13 @@
 """The Pub/Sub stand-in under Google's own clients, pushing to real HTTP servers."""
 
-from __future__ import annotations
-
 import base64
 import json
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import functions_framework
 import grpc
@@ -20,11 +20,7 @@ from werkzeug.serving import make_server
 
 from sandbox.pubsub.server import PubSub
 from sandbox.wire.faults import hang, lose_answer, refuse
-from tests.sandbox.http_receiver import Received, Receiver, receiver
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from sandbox.wire.http_server import Answer, Request, Responder
 
 TOPIC = "projects/p/topics/trigger"
 SUBSCRIPTION = "projects/p/subscriptions/eventarc-trigger"
@@ -41,8 +37,8 @@ def check(event):
 
 
 @pytest.fixture
-def target() -> Iterator[Receiver]:
-    with receiver() as running:
+def target() -> Iterator[Responder]:
+    with Responder() as running:
         yield running
 
 
@@ -73,7 +69,7 @@ def publish(publisher: Any, data: bytes = b"", **attributes: str) -> str:
 
 
 def test_a_message_is_pushed_as_the_cloud_event_that_eventarc_sends(
-    server: PubSub, publisher: Any, subscriber: Any, target: Receiver
+    server: PubSub, publisher: Any, subscriber: Any, target: Responder
 ) -> None:
     """Google's own reader of CloudEvents finds id, source, type, time and the push document."""
     push = types.PushConfig(push_endpoint=f"{target.url}/?x=1")
@@ -82,7 +78,7 @@ def test_a_message_is_pushed_as_the_cloud_event_that_eventarc_sends(
     server.wait_delivered(PATIENCE_S)
     (came,) = target.requests
     event = from_http(came.headers, came.body)
-    assert came.path == "/?x=1"
+    assert (came.path, came.query) == ("/", {"x": "1"})
     assert event["id"] == message_id
     assert event["specversion"] == "1.0"
     assert event["type"] == "google.cloud.pubsub.topic.v1.messagePublished"
@@ -101,7 +97,7 @@ def test_a_message_is_pushed_as_the_cloud_event_that_eventarc_sends(
     assert abs(datetime.now(UTC) - published_at) < timedelta(minutes=1)
 
 
-def test_a_message_of_attributes_only_has_no_data_key(server: PubSub, publisher: Any, target: Receiver) -> None:
+def test_a_message_of_attributes_only_has_no_data_key(server: PubSub, publisher: Any, target: Responder) -> None:
     """As in Google's captures, what a message does not have is not in its document."""
     server.create_subscription(SUBSCRIPTION, TOPIC, push_endpoint=target.url)
     publish(publisher, force="true")
@@ -135,10 +131,10 @@ def test_a_function_of_the_functions_framework_is_reached(server: PubSub, publis
     assert [delivery.status for delivery in server.deliveries] == [200]
 
 
-def test_a_push_is_repeated_until_its_status_is_good(server: PubSub, publisher: Any, target: Receiver) -> None:
+def test_a_push_is_repeated_until_its_status_is_good(server: PubSub, publisher: Any, target: Responder) -> None:
     """4xx, 5xx and redirects are no acknowledgement; the same message comes again, with its id."""
     statuses = iter((500, 404, 302, 204))
-    target.answer = lambda _: (next(statuses), {})
+    target.respond = lambda _: Answer(next(statuses))
     server.create_subscription(SUBSCRIPTION, TOPIC, push_endpoint=target.url)
     message_id = publish(publisher, b"x")
     server.wait_delivered(PATIENCE_S)
@@ -149,10 +145,10 @@ def test_a_push_is_repeated_until_its_status_is_good(server: PubSub, publisher: 
     assert len({came.body for came in target.requests}) == 1
 
 
-def test_a_subscription_s_own_retry_policy_sets_the_waits(target: Receiver) -> None:
+def test_a_subscription_s_own_retry_policy_sets_the_waits(target: Responder) -> None:
     """Backoffs of 10 and 15 s, at a time scale of 100, are waits of 0.1 and 0.15 s."""
     statuses = iter((500, 500, 500, 200))
-    target.answer = lambda _: (next(statuses), {})
+    target.respond = lambda _: Answer(next(statuses))
     with PubSub(time_scale=100) as server:
         server.create_topic(TOPIC)
         server.create_subscription(
@@ -173,17 +169,17 @@ def test_a_subscription_s_own_retry_policy_sets_the_waits(target: Receiver) -> N
 
 
 def test_a_handler_that_does_not_answer_in_time_is_sent_the_message_again(
-    target: Receiver,
+    target: Responder,
 ) -> None:
     """No answer before the deadline is no acknowledgement."""
     release = threading.Event()
 
-    def slow_once(_: Received) -> tuple[int, dict[str, str]]:
+    def slow_once(_: Request) -> Answer:
         if len(target.requests) == 1:
             release.wait(PATIENCE_S)
-        return 200, {}
+        return Answer(200)
 
-    target.answer = slow_once
+    target.respond = slow_once
     with PubSub(deadline_s=0.1, redelivery_min_s=0.001) as server:
         server.create_topic(TOPIC)
         server.create_subscription(SUBSCRIPTION, TOPIC, push_endpoint=target.url)
@@ -193,7 +189,7 @@ def test_a_handler_that_does_not_answer_in_time_is_sent_the_message_again(
     assert [delivery.error for delivery in server.deliveries] == ["no answer within 0.1 s", None]
 
 
-def test_a_message_can_be_delivered_twice(server: PubSub, target: Receiver) -> None:
+def test_a_message_can_be_delivered_twice(server: PubSub, target: Responder) -> None:
     """A duplicate has the same message id, as at-least-once delivery may bring it."""
     server.create_subscription(SUBSCRIPTION, TOPIC, push_endpoint=target.url)
     message_id = server.publish(TOPIC, force="true")
@@ -294,9 +290,9 @@ def test_faults_of_publish(server: PubSub, publisher: Any) -> None:
     assert [message.data for message in server.published(TOPIC)] == [b"x", b"x"]
 
 
-def test_what_is_outstanding_is_pushed_after_an_outage(target: Receiver) -> None:
+def test_what_is_outstanding_is_pushed_after_an_outage(target: Responder) -> None:
     """stop() ends a repeated push at once; start() takes it up again."""
-    target.answer = lambda _: (500, {})
+    target.respond = lambda _: Answer(500)
     server = PubSub(redelivery_min_s=0.001, redelivery_max_s=0.001)
     with server:
         server.create_topic(TOPIC)
@@ -306,7 +302,7 @@ def test_what_is_outstanding_is_pushed_after_an_outage(target: Receiver) -> None
             server.wait_delivered(0.05)
         server.stop()
         made = len(server.deliveries)
-        target.answer = lambda _: (200, {})
+        target.respond = lambda _: Answer(200)
         assert made == len(server.deliveries)
         server.start()
         server.wait_delivered(PATIENCE_S)

@@ -1,24 +1,17 @@
 """The Secret Manager stand-in under Google's own client, over gRPC."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import grpc
 import pytest
 from google.api_core import exceptions
 from google.cloud import secretmanager_v1
 from google.cloud.secretmanager_v1 import types
-from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
-    SecretManagerServiceGrpcTransport,
-)
+from google_crc32c import value as crc32c
 
-from sandbox.secret_manager.crc32c import crc32c
 from sandbox.secret_manager.server import SecretManager
-from sandbox.wire.faults import cut, delay, hang, lose_answer, refuse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from sandbox.wire.faults import delay, hang, lose_answer, refuse, status
+from sandbox.wire.google_clients import secrets_client
 
 SECRET = "projects/p/secrets/threshold"
 LATEST = f"{SECRET}/versions/latest"
@@ -32,9 +25,8 @@ def server() -> Iterator[SecretManager]:
 
 @pytest.fixture
 def client(server: SecretManager) -> Iterator[secretmanager_v1.SecretManagerServiceClient]:
-    with grpc.insecure_channel(server.address) as channel:
-        transport = SecretManagerServiceGrpcTransport(channel=channel)
-        yield secretmanager_v1.SecretManagerServiceClient(transport=transport)
+    with secrets_client(server.address) as client:
+        yield client
 
 
 def read(client: secretmanager_v1.SecretManagerServiceClient, name: str = LATEST) -> bytes:
@@ -167,7 +159,7 @@ def test_faults_can_be_aimed_at_one_request_and_are_refused_where_unknown(
     with pytest.raises(exceptions.PermissionDenied):
         read(client)
     with pytest.raises(TypeError):
-        server.faults.add("AccessSecretVersion", cut)
+        server.faults.add("AccessSecretVersion", status(503))
     with pytest.raises(ValueError, match="at least 1"):
         server.faults.add("AccessSecretVersion", hang, times=0)
 
@@ -181,15 +173,10 @@ def test_a_stopped_server_comes_back_on_its_address_with_what_it_knew() -> None:
         server.add_version("p", "threshold", "20")
         address = server.address
         server.stop()
-        with grpc.insecure_channel(address) as channel:
-            transport = SecretManagerServiceGrpcTransport(channel=channel)
-            client = secretmanager_v1.SecretManagerServiceClient(transport=transport)
-            with pytest.raises(exceptions.ServiceUnavailable):
-                read(client)
+        with secrets_client(address) as client, pytest.raises(exceptions.ServiceUnavailable):
+            read(client)
         server.start()
         assert server.address == address
-        with grpc.insecure_channel(address) as channel:
-            transport = SecretManagerServiceGrpcTransport(channel=channel)
-            client = secretmanager_v1.SecretManagerServiceClient(transport=transport)
+        with secrets_client(address) as client:
             assert read(client) == b"20"
     server.stop()

@@ -12,7 +12,7 @@ import pytest
 from ops.deployment.commands import DONE, REFUSED, TRY_AGAIN, main
 from ops.deployment.installation import Installation
 from ops.deployment.plan_review import objections
-from sandbox.wire.http_server import Answer, HttpService, Request
+from sandbox.wire.http_server import Answer, Request, Responder
 from sandbox.world.addresses import BATCH_QUEUE, CHECK_TOPIC, RESPONSE_QUEUE, queue_path, topic_path
 from sandbox.world.world import Wishes, World
 
@@ -151,7 +151,7 @@ def test_smoke_sees_a_function_that_does_not_answer(
     world: World, outputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No 2xx in time: exit code 1, what to look at, and no task left behind that would go on for a day."""
-    with HttpService(lambda _: Answer(503, {"status": "unhealthy"})) as sick:
+    with Responder(lambda _: Answer(503, {"status": "unhealthy"})) as sick:
         changed = asdict(installation(world)) | {"callback_url": sick.url}
         file = written(Installation(**changed), tmp_path)
         assert main(["smoke", str(file), "--poll-s", "0.1", "--health-s", "1"]) == REFUSED
@@ -195,7 +195,7 @@ def test_rollback_pauses_first_and_lists_the_money(
         in_flight = "SELECT batch_conversion_id FROM batch_conversions WHERE task_enqueued_at IS NOT NULL"
         ((batch),) = world.wait_for(lambda: world.query(in_flight), "the batch")
         pending = world.pay("5.00")
-        with HttpService(paused) as scheduler:
+        with Responder(paused) as scheduler:
             assert main(["rollback", str(outputs), "--scheduler-url", scheduler.url]) == DONE
             assert [one.name for one in scheduler.requests] == [f"POST /v1/{JOB}:pause"]
         said = capsys.readouterr().out
@@ -221,7 +221,7 @@ def test_rollback_pauses_even_without_a_database(
 ) -> None:
     """The database may be what the rollback is for."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:nothing@127.0.0.1:1/none")
-    with HttpService(paused) as scheduler:
+    with Responder(paused) as scheduler:
         assert main(["rollback", str(outputs), "--scheduler-url", scheduler.url]) == TRY_AGAIN
         assert len(scheduler.requests) == 1
     assert "paused: " in capsys.readouterr().out
@@ -232,7 +232,7 @@ def test_a_schedule_that_still_runs_is_not_called_paused(
     answer: Answer, outputs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 1, and the command that does it by hand."""
-    with HttpService(lambda _: answer) as scheduler:
+    with Responder(lambda _: answer) as scheduler:
         assert main(["rollback", str(outputs), "--scheduler-url", scheduler.url]) == REFUSED
     told = capsys.readouterr()
     assert "paused" not in told.out

@@ -5,17 +5,17 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+import requests
 
 from tests.e2e.outages.site import CONNECT_S, STATEMENT_S, Site, wait_for
 from tests.e2e.stage import Stage
 
-if TYPE_CHECKING:
-    import requests
-
 pytestmark = pytest.mark.timeout(180)
+
+Question = tuple[Callable[[], requests.Response], int]  # and the status that it is answered with
 
 # The connection cut
 
@@ -92,7 +92,7 @@ def test_a_black_hole_holds_nobody_up(site: Site, impatient: Stage) -> None:
     with ThreadPoolExecutor(4) as pool:  # so that several connections lie idle
         list(pool.map(lambda _: impatient.health(), range(4)))
     site.proxy.black_hole()
-    asked: tuple[tuple[Callable[[], requests.Response], int], ...] = (
+    asked: tuple[Question, ...] = (
         (impatient.tick, 500),
         (partial(impatient.call_back, token), 503),
         (impatient.health, 503),

@@ -39,7 +39,14 @@ def assert_nothing_lost(rig: Rig) -> None:
 
 @pytest.mark.parametrize(
     "action",
-    [faults.status(503), faults.status(500), faults.cut, faults.cut_after, faults.body(b"<html>"), faults.body(b"{}")],
+    [
+        faults.status(503),
+        faults.status(500),
+        faults.cut,
+        faults.lose_answer,
+        faults.body(b"<html>"),
+        faults.body(b"{}"),
+    ],
     ids=str,
 )
 def test_an_exchange_that_could_not_be_made_is_made_by_the_next_check(paid: Rig, action: faults.Action) -> None:

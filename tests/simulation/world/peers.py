@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from sandbox.changenow.exchange import FINAL
-from sandbox.changenow.server import transaction_hash
+from sandbox.changenow.office import transaction_hash
 from sandbox.peers.gchostpay1_tokens import (
     Execution,
     Order,

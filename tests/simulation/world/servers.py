@@ -67,7 +67,7 @@ class Servers:
     def clear(self) -> None:
         """Forget the history before: rows are left to the world, which owns the observer."""
         self.exchange._exchanges.clear()
-        self.exchange._service.requests.clear()
+        self.exchange.requests.clear()
         self.pubsub._published[TOPIC].clear()
         for server in (self.exchange, self.secrets, self.pubsub):
             server.faults.clear()

@@ -8,7 +8,7 @@ import grpc
 from google.cloud.tasks_v2 import types
 
 from sandbox.cloud_tasks import task_rules
-from sandbox.wire.grpc_server import Call, RefusedError, RpcServer, now
+from sandbox.wire.grpc_server import Call, GrpcServer, RefusedError, now
 
 ATTEMPTS_MAX = 10
 BACKOFF_MIN_S, BACKOFF_MAX_S = 5, 3600
@@ -24,7 +24,7 @@ class Errand:
     attempts: int = 0
 
 
-class TaskServer(RpcServer):
+class TaskServer(GrpcServer):
     """Serves CreateTask to the real client; *taken* is told of every task, and whoever plays the world delivers."""
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ def _document(**fields: Any) -> Action:
 
 
 GENERAL: Final[tuple[Action, ...]] = (
-    faults.cut_after,
+    faults.lose_answer,
     faults.cut,
     faults.status(500),
     faults.status(503, body="<html>busy</html>"),
@@ -131,23 +131,11 @@ def _peer(servers: Servers, trouble: Trouble, boundary: Boundary) -> str:
         "events": (servers.pubsub, "Publish", EVENTS),
     }[boundary.kind]
     action = actions[trouble.flavour % len(actions)]
-    server.faults.add(method, action, times=1 if action is faults.lose_answer else trouble.times)  # type: ignore[attr-defined]
+    server.faults.add(method, action, times=1 if action is faults.lose_answer else trouble.times)
     if action is faults.lose_answer and trouble.times > 1:  # the line is down from then on
         silence = faults.refuse(StatusCode.UNAVAILABLE)
-        server.faults.add(method, silence, times=trouble.times)  # type: ignore[attr-defined]
-    return f"{boundary.kind}: {_kind(action)}"
-
-
-def _kind(action: Action) -> str:
-    match action:
-        case faults.Refuse(code, _):
-            return f"refused {code.name.lower()}"
-        case faults.Status(code, _, _):
-            return f"status {code}"
-        case faults.Body():
-            return "odd body"
-        case _:
-            return type(action).__name__
+        server.faults.add(method, silence, times=trouble.times)
+    return f"{boundary.kind}: {action.name}"
 
 
 def _database(
