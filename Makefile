@@ -54,10 +54,10 @@ sandbox: setup ## Keep the same world running, to type payments and checks into.
 	@.venv/bin/python -m sandbox run
 
 migrate: setup ## Bring the database of DATABASE_URL, or of the Cloud SQL settings, up to date.
-	.venv/bin/python -m ops.schema.migrate
+	.venv/bin/python -m ops migrate
 
 package: setup ## Build build/<function>.zip, the same bytes each time.
-	.venv/bin/python -m ops.deployment.package
+	.venv/bin/python -m ops package
 
 clean: ## Remove .venv, build/ and the tools' caches.
 	rm -rf .venv .venv-checkov .venv.lock build .mypy_cache .pytest_cache .ruff_cache .hypothesis

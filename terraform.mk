@@ -13,7 +13,7 @@ plan: package ## Show what a deployment would change (TFVARS=terraform.tfvars); 
 	$(IN_TERRAFORM) init -input=false
 	$(IN_TERRAFORM) plan -input=false -var-file='$(TFVARS)' -out=../build/plan.tfplan
 	$(IN_TERRAFORM) show -json ../build/plan.tfplan > build/plan.json
-	.venv/bin/python -m ops.deployment.commands review $(if $(ALLOW),--allow '$(ALLOW)') build/plan.json
+	.venv/bin/python -m ops deploy review $(if $(ALLOW),--allow '$(ALLOW)') build/plan.json
 
 prepare: setup ## First deployment only: make the secrets (empty) and, if none is named, the database.
 	$(IN_TERRAFORM) init -input=false
@@ -28,12 +28,12 @@ deploy: plan ## Package, migrate, apply and try it: health, then one check throu
 smoke: setup ## Try what is deployed: health, then one check through the topic and its row awaited.
 	@mkdir -p build
 	$(IN_TERRAFORM) output -json > build/outputs.json
-	.venv/bin/python -m ops.deployment.commands smoke build/outputs.json
+	.venv/bin/python -m ops deploy smoke build/outputs.json
 
 rollback: setup ## Pause the schedule and list what is pending and in flight.
 	@mkdir -p build
 	$(IN_TERRAFORM) output -json > build/outputs.json
-	.venv/bin/python -m ops.deployment.commands rollback build/outputs.json
+	.venv/bin/python -m ops deploy rollback build/outputs.json
 
 terraform-tools: .venv-checkov/.installed ## Install checkov into .venv-checkov, for the tests of terraform/.
 

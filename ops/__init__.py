@@ -1,1 +1,1 @@
-"""The operators' command line: what is typed, or called by make, to run the service."""
+"""The operators' command line, `./microbatch VERB`, and what it installs: migrations, deployment, the environment."""

@@ -1,4 +1,4 @@
-"""Makes .venv hold exactly the pinned packages: `make setup`.
+"""Makes .venv hold exactly the pinned packages: `make setup`, or the first `./microbatch`.
 
 Standard library only, since it runs before anything is installed. Two runs at once wait for each
 other; the second finds the work done.
@@ -42,7 +42,7 @@ def install() -> None:
     if installed.is_file() and installed.read_text() == wanted:
         installed.touch()
         return
-    print("Installing the pinned packages into .venv (a minute the first time) ...", flush=True)
+    print("Installing the pinned packages into .venv (a minute the first time) ...", file=sys.stderr)
     venv.create(ENVIRONMENT, clear=True, with_pip=True, symlinks=True)
     pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--quiet", "--quiet", "-r", str(REQUIREMENTS)], check=True)

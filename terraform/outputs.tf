@@ -17,7 +17,7 @@ output "empty_secrets" {
 }
 
 output "installation" {
-  description = "What `python -m ops.deployment.commands` needs to know of this installation."
+  description = "What `./microbatch deploy` needs to know of this installation."
   value = {
     callback_account = var.allow_unauthenticated_callback ? null : var.gchostpay1_service_account
     callback_queue   = google_cloud_tasks_queue.main["microbatch-response-queue"].id

@@ -1,105 +1,99 @@
-"""What a deployment needs beside Terraform: look at the plan, try the result, take it back.
+"""The deploy verbs: look at the plan, try the result, take it back.
 
-    python -m ops.deployment.commands review PLAN.json        refuse a plan that would lose something
-    python -m ops.deployment.commands smoke OUTPUTS.json      health, then one check through the topic
-    python -m ops.deployment.commands rollback OUTPUTS.json   pause the schedule, list what is under way
+    ./microbatch deploy review PLAN.json        refuse a plan that would lose something
+    ./microbatch deploy smoke OUTPUTS.json      health, then one check through the topic
+    ./microbatch deploy rollback OUTPUTS.json   pause the schedule, list what is under way
 
 PLAN.json is `terraform show -json PLAN`, OUTPUTS.json is `terraform output -json`. The last two
 read the database of DATABASE_URL, or of the Cloud SQL settings.
 """
 
-import argparse
 import json
-import os
-import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from google.api_core.exceptions import GoogleAPIError
-from google.auth.exceptions import GoogleAuthError
+import click
 
+from ops.command_line.answers import Answer, answering, tell
+from ops.command_line.database import database_settings
+from ops.command_line.exits import Exit
+from ops.command_line.text import instant
 from ops.deployment.installation import Installation, tasks_client
 from ops.deployment.plan_review import objections
-from ops.deployment.rollback import SCHEDULER_URL, RollbackFailedError, list_under_way, pause_schedule
-from ops.deployment.smoke_test import DEFAULT_PATIENCE, Patience, SmokeFailedError, smoke
-from shared.errors import DatabaseUnavailable, SettingsInvalid
+from ops.deployment.rollback import SCHEDULER_URL, list_under_way, pause_schedule
+from ops.deployment.smoke_test import DEFAULT_PATIENCE, Patience, smoke
 from shared.outside.database import connect
-from shared.settings import load_database_settings
-
-DONE, REFUSED, TRY_AGAIN = 0, 1, 3
 
 
-def review(options: argparse.Namespace) -> int:
-    """Print every objection to the plan; 1 if there is one."""
-    problems = objections(json.loads(options.file.read_text()), options.allow)
+class JsonFile(click.Path):
+    """A file that holds a JSON document."""
+
+    name = "FILE.json"
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the document."""
+        path = Path(str(super().convert(value, param, ctx)))
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            self.fail(f"{path} holds no JSON document: {error}", param, ctx)
+
+
+@click.group()
+def command() -> None:
+    """Review a plan, try a deployment, take it back."""
+
+
+@command.command()
+@click.argument("plan", type=JsonFile())
+@click.option("--allow", multiple=True, metavar="ADDRESS", help="Accept what would happen to this resource.")
+@answering
+def review(plan: Mapping[str, Any], allow: tuple[str, ...]) -> Answer:
+    """Name every objection to a plan; exit 1 if there is one."""
+    problems = objections(plan, allow)
     for problem in problems:
-        print(f"deploy: refused: {problem}", file=sys.stderr)
+        tell(f"refused: {problem}")
     if problems:
-        print("deploy: if it is meant, name it: --allow ADDRESS (make: ALLOW=ADDRESS)", file=sys.stderr)
-    return REFUSED if problems else DONE
+        tell("if it is meant, name it: --allow ADDRESS (make: ALLOW=ADDRESS)")
+    return Answer({"objections": problems}, exit=Exit.REFUSED if problems else Exit.DONE)
 
 
-def smoke_test(options: argparse.Namespace) -> int:
-    """Try the deployment once; 1 when it does not work."""
-    installation = Installation.read(json.loads(options.file.read_text()))
-    patience = Patience(options.health_s, options.check_s, options.poll_s)
-    with closing(connect(load_database_settings(os.environ))) as connection:
-        smoke(installation, connection, tasks=tasks_client(), patience=patience)
-    return DONE
-
-
-def rollback(options: argparse.Namespace) -> int:
-    """Pause the schedule and list what is under way; 1 when it still runs."""
-    installation = Installation.read(json.loads(options.file.read_text()))
-    pause_schedule(installation.scheduler_job, options.scheduler_url)
-    print(f"paused: {installation.scheduler_job}")
-    print("set paused = true in the .tfvars as well: the next apply would resume it", flush=True)
-    # Only now the database, which may be what the rollback is for.
-    with closing(connect(load_database_settings(os.environ))) as connection:
-        list_under_way(installation, connection, tasks=tasks_client())
-    return DONE
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    root = argparse.ArgumentParser(
-        prog="python -m ops.deployment.commands",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+@command.command("smoke")
+@click.argument("outputs", type=JsonFile())
+@click.option("--health-s", type=float, default=DEFAULT_PATIENCE.health_s, help="How long health may take.")
+@click.option("--check-s", type=float, default=DEFAULT_PATIENCE.check_s, help="How long a check may take to come.")
+@click.option("--poll-s", type=float, default=DEFAULT_PATIENCE.poll_s, help="Pause between two looks.")
+@answering
+def smoke_test(outputs: Mapping[str, Any], health_s: float, check_s: float, poll_s: float) -> Answer:
+    """Try the deployment once: health, then one check; exit 1 when it does not work."""
+    installation = Installation.read(outputs)
+    patience = Patience(health_s, check_s, poll_s)
+    with closing(connect(database_settings())) as connection:
+        row = smoke(installation, connection, tasks=tasks_client(), patience=patience, say=tell)
+    said = (
+        f"check {row['id']} at {instant(row['checked_at'])}: {row['reason']}, "
+        f"${row['pending_usd']} pending, threshold ${row['threshold_usd']}"
     )
-    commands = root.add_subparsers(required=True)
-    one = commands.add_parser("review", help=review.__doc__)
-    one.add_argument("--allow", action="append", default=[], metavar="ADDRESS")
-    one.set_defaults(run=review)
-    two = commands.add_parser("smoke", help=smoke_test.__doc__)
-    two.add_argument("--health-s", type=float, default=DEFAULT_PATIENCE.health_s)
-    two.add_argument("--check-s", type=float, default=DEFAULT_PATIENCE.check_s)
-    two.add_argument("--poll-s", type=float, default=DEFAULT_PATIENCE.poll_s)
-    two.set_defaults(run=smoke_test)
-    three = commands.add_parser("rollback", help=rollback.__doc__)
-    three.add_argument("--scheduler-url", default=SCHEDULER_URL, help="Cloud Scheduler's API")
-    three.set_defaults(run=rollback)
-    for command in (one, two, three):
-        command.add_argument("file", type=Path)
-    return root
+    return Answer({"check": row}, [said])
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """0 done; 1 refused or failed, a person must look; 3 something did not answer, try again."""
-    options = parser().parse_args(arguments)
-    try:
-        code: int = options.run(options)
-    except (DatabaseUnavailable, GoogleAPIError, GoogleAuthError, TimeoutError) as error:
-        return _end(TRY_AGAIN, f"{type(error).__name__}: {error}")
-    except (SmokeFailedError, RollbackFailedError, SettingsInvalid, ValueError, OSError) as error:
-        return _end(REFUSED, str(error))
-    return code
-
-
-def _end(code: int, message: str) -> int:
-    print(f"deploy: {message}", file=sys.stderr)
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+@command.command()
+@click.argument("outputs", type=JsonFile())
+@click.option("--scheduler-url", default=SCHEDULER_URL, show_default=True, help="Cloud Scheduler's API.")
+@answering
+def rollback(outputs: Mapping[str, Any], scheduler_url: str) -> Answer:
+    """Pause the schedule and list what is under way; exit 1 when it still runs."""
+    installation = Installation.read(outputs)
+    pause_schedule(installation.scheduler_job, scheduler_url)
+    tell(f"paused: {installation.scheduler_job}")
+    tell("set paused = true in the .tfvars as well: the next apply would resume it")
+    # Only now the database, which may be what the rollback is for.
+    said: list[str] = []
+    with closing(connect(database_settings())) as connection:
+        list_under_way(installation, connection, tasks=tasks_client(), say=said.append)
+    return Answer({"paused": installation.scheduler_job, "under_way": said}, said)

@@ -1,13 +1,11 @@
-"""Builds build/<function>.zip, one self-contained source archive for each function: `make package`.
+"""Builds build/<function>.zip, one self-contained source archive for each function: `./microbatch package`.
 
 The bytes depend on the files' contents alone: not on when, where or by whom it is built, nor on
 the machine's compression library, since entries are stored uncompressed (they are small).
 """
 
-import argparse
 import hashlib
 import os
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,18 +79,3 @@ def _entry_info(entry: str) -> zipfile.ZipInfo:
     info.external_attr = PLAIN_FILE_MODE << 16
     info.compress_type = zipfile.ZIP_STORED
     return info
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Build every function's archive and print its path, size in bytes and SHA-256."""
-    parser = argparse.ArgumentParser(prog="python -m ops.deployment.package", description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "build", help="folder of the archives")
-    out: Path = parser.parse_args(arguments).out
-    for name in function_names():
-        package = build(name, out)
-        print(f"{package.path}  {package.size_bytes} bytes  sha256 {package.sha256}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

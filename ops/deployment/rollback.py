@@ -10,6 +10,7 @@ from google.auth.transport.requests import AuthorizedSession
 from google.cloud import tasks_v2
 from pg8000.dbapi import Connection
 
+from ops.command_line.failures import NotDone
 from ops.deployment.installation import Installation
 from shared.outside.database import translated
 
@@ -35,7 +36,7 @@ ORDER BY created_at, id
 """
 
 
-class RollbackFailedError(Exception):
+class RollbackFailedError(NotDone):
     """The schedule could not be paused; the message says how to do it by hand."""
 
 
@@ -44,7 +45,7 @@ def list_under_way(
     connection: Connection,
     *,
     tasks: tasks_v2.CloudTasksClient,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None],
 ) -> None:
     """List batches in flight, tasks that wait and pending payments; nothing is changed.
 

@@ -16,13 +16,14 @@ from google.cloud import tasks_v2
 from google.cloud.pubsub_v1 import PublisherClient
 from pg8000.dbapi import Connection
 
+from ops.command_line.failures import NotDone
 from ops.deployment.installation import Installation
 from shared.outside.database import translated
 
 PUBLISH_TIMEOUT_S = 30
 
 
-class SmokeFailedError(Exception):
+class SmokeFailedError(NotDone):
     """The deployment does not work; the message says what to look at."""
 
 
@@ -44,9 +45,9 @@ def smoke(
     *,
     tasks: tasks_v2.CloudTasksClient,
     patience: Patience = DEFAULT_PATIENCE,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Return once both functions have done their work; raises SmokeFailedError.
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Return the check's row once both functions have done their work; raises SmokeFailedError.
 
     The check is a real one: with enough dollars pending it opens a batch.
     """
@@ -56,15 +57,12 @@ def smoke(
     publish_check(installation)
     say("check_threshold: triggered through the topic, waiting for its row in threshold_checks ...")
     row = _await_check(connection, newest, patience)
-    say(
-        f"check {row['id']} at {row['checked_at']:%Y-%m-%d %H:%M:%S %Z}: {row['reason']}, "
-        f"${row['pending_usd']} pending, threshold ${row['threshold_usd']}"
-    )
     if row["threshold_source"] != "secret":
         raise SmokeFailedError(
             f"the threshold came from {row['threshold_source']}, not from MICRO_BATCH_THRESHOLD_USD: "
             "see docs/runbook.md#configuration-fallback (a new grant takes minutes to act)"
         )
+    return row
 
 
 def ask_health(installation: Installation, tasks: tasks_v2.CloudTasksClient, patience: Patience) -> None:

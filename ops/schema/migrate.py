@@ -1,19 +1,15 @@
-"""Brings a database up to the migrations in ops/migrations: `make migrate`.
+"""Brings a database up to the migrations in ops/migrations: `./microbatch migrate`.
 
 Each file runs in one transaction together with its row in schema_migrations; a file that begins
 with "-- migrate: no-transaction" runs statement by statement and can be repeated. Two runs at once
 wait for each other, and the second finds the work done.
 """
 
-import argparse
 import contextlib
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
@@ -24,23 +20,17 @@ from ops.schema.migration_files import FOLDER, Migration, MigrationRefusedError,
 from ops.schema.migration_run import (
     LOST,
     MigrationBusyError,
-    MigrationFailedError,
     Patience,
     apply,
     execute,
-    explain,
 )
-from shared.errors import DatabaseUnavailable, SettingsInvalid
-from shared.outside import database
-from shared.settings import load_database_settings
+from shared.errors import DatabaseUnavailable
 
 # One runner at a time. Every program that takes advisory locks in this database needs its own key.
 RUNNER_LOCK_KEY = int.from_bytes(b"migrate\0")
 
 DEFAULT_PATIENCE = Patience()
 STATEMENT_MAX_S = 4 * 60 * 60
-
-DONE, REFUSED, TRY_AGAIN = 0, 1, 3
 
 
 @dataclass(frozen=True)
@@ -152,44 +142,11 @@ def _only_runner(connection: Connection, patience: Patience) -> Iterator[None]:
             execute(connection, f"SELECT PG_ADVISORY_UNLOCK({RUNNER_LOCK_KEY})")
 
 
-def _status(connect: Callable[[], Connection]) -> None:
-    """Print every migration with when it was applied; changes nothing."""
+def list_migrations(connect: Callable[[], Connection]) -> dict[str, datetime | None]:
+    """Every migration's title with when it was applied, None where it was not; changes nothing."""
     migrations = read_migrations()
     with _session(connect) as connection:
         applied = applied_migrations(connection)
     pending_migrations(migrations, applied)
-    for migration, row in zip_longest(migrations, applied):
-        when = f"applied {row.applied_at:%Y-%m-%d %H:%M:%S %Z}" if row else "not applied yet"
-        print(f"{migration.title:<40} {when}")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """0 done; 1 refused or failed, a person must look; 3 database busy or away, try again."""
-    parser = argparse.ArgumentParser(prog="python -m ops.schema.migrate", description=__doc__)
-    parser.add_argument("--status", action="store_true", help="list what is applied, change nothing")
-    status: bool = parser.parse_args(arguments).status
-    try:
-        settings = load_database_settings(os.environ)
-        # The connection gives up a statement, and the socket under it, after this time.
-        opened = partial(database.connect, replace(settings, statement_timeout_s=STATEMENT_MAX_S))
-        if status:
-            _status(opened)
-        else:
-            applied = migrate(opened, say=print)
-            print(f"{len(applied)} applied" if applied else "nothing to apply: up to date")
-    except (SettingsInvalid, MigrationRefusedError, MigrationFailedError) as error:
-        return _end(REFUSED, str(error))
-    except DatabaseError as error:
-        return _end(REFUSED, explain(error))
-    except (MigrationBusyError, DatabaseUnavailable) as error:
-        return _end(TRY_AGAIN, str(error))
-    return DONE
-
-
-def _end(code: int, message: str) -> int:
-    print(f"migrate: {message}", file=sys.stderr)
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    pairs = zip_longest(migrations, applied)
+    return {migration.title: row.applied_at if row else None for migration, row in pairs}

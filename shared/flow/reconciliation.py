@@ -129,7 +129,7 @@ def _pause(run: Run, since: datetime, now: datetime) -> timedelta:
 
 
 def _hint(batch: Batch) -> str:
-    show = f"python -m ops.batches show {batch.batch_conversion_id}"
+    show = f"./microbatch batch {batch.batch_conversion_id}"
     if batch.cn_api_id is None:
         return f"no exchange could be made; see why in the lines before, and: {show}"
     if batch.order_prepared_at is None:

@@ -13,11 +13,12 @@ import pytest
 from pg8000.dbapi import Connection
 from pg8000.exceptions import DatabaseError
 
-from ops.schema.migrate import RUNNER_LOCK_KEY, main, migrate
+from ops.schema.migrate import RUNNER_LOCK_KEY, migrate
 from ops.schema.migration_files import MigrationRefusedError, read_migrations
 from ops.schema.migration_run import MigrationBusyError, MigrationFailedError, Patience
 from sandbox.postgres.server import Postgres
 from shared.errors import DatabaseUnavailable
+from tests.ops.conftest import Shell
 from tests.sessions import open_session, query, run_sql
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,9 +45,9 @@ def recorded(url: str) -> list[int]:
 
 
 def command(url: str, *arguments: str) -> subprocess.Popen[str]:
-    """`python -m ops.schema.migrate`, as make runs it."""
+    """`python -m ops migrate`, as make runs it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "ops.schema.migrate", *arguments],
+        [sys.executable, "-m", "ops", "migrate", *arguments],
         cwd=ROOT,
         env={"DATABASE_URL": url, "PATH": os.environ["PATH"]},
         stdout=subprocess.PIPE,
@@ -234,32 +235,33 @@ def test_server_killed_in_the_middle(tmp_path: Path) -> None:
         assert migrate(opener(server.url()), folder=tmp_path) == ["0002_step"]
 
 
-def test_command_tells_what_is_applied(
-    empty_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_verb_tells_what_is_applied(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch, bare_shell: Shell
 ) -> None:
     """--status changes nothing; a run names each file that it applies."""
     monkeypatch.setenv("DATABASE_URL", empty_database_url)
-    assert main(["--status"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = bare_shell("migrate", "--status").out.splitlines()
     assert [line.split(maxsplit=1) for line in lines] == [[t, "not applied yet"] for t in TITLES]
     assert query(empty_database_url, "SELECT TO_REGCLASS('schema_migrations')::TEXT") == [(None,)]
-    assert main([]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines == [*(f"applying {title}" for title in TITLES), f"{len(TITLES)} applied"]
-    assert main(["--status"]) == 0
-    assert "not applied" not in capsys.readouterr().out
+    typed = bare_shell("migrate")
+    assert typed.code == 0
+    assert typed.err.splitlines() == [f"applying {title}" for title in TITLES]
+    assert typed.out == f"{len(TITLES)} applied\n"
+    typed = bare_shell("migrate", "--status", "--json")
+    assert [one["migration"] for one in typed.document["migrations"] if one["applied_at"]] == TITLES
 
 
-def test_command_refuses_a_newer_database(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_verb_refuses_a_newer_database(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, bare_shell: Shell
 ) -> None:
     """Exit status 1 and one line for the operator, also for --status."""
     query(database_url, "INSERT INTO schema_migrations VALUES (9999, 'future', 'x', NOW())")
     monkeypatch.setenv("DATABASE_URL", database_url)
     for arguments in ([], ["--status"]):
-        assert main(arguments) == 1
-        (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("migrate: the database is at version 9999, newer than these files")
+        typed = bare_shell("migrate", *arguments)
+        assert typed.code == 1
+        (line,) = typed.err.splitlines()
+        assert line.startswith("microbatch: the database is at version 9999, newer than these files")
 
 
 def test_command_without_a_database(postgres: Postgres) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from ops.deployment.package import build, function_names, main
+from ops.deployment.package import build, function_names
 from sandbox.secret_manager.server import SecretManager
 from tests.archives import served, unpack
+from tests.ops.conftest import Shell
 from tests.rig import PROJECT, required_settings
 from tests.sessions import query
 
@@ -131,10 +132,9 @@ def test_a_changed_constraint_changes_the_requirements(tmp_path: Path) -> None:
     assert texts[0] != texts[1]
 
 
-def test_command_prints_what_it_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_verb_prints_what_it_built(tmp_path: Path, bare_shell: Shell) -> None:
     """One line an archive: path, size, SHA-256."""
-    assert main(["--out", str(tmp_path)]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    lines = bare_shell("package", "--out", tmp_path).out.splitlines()
     assert len(lines) == len(SIGNATURES)
     for line, name in zip(lines, sorted(SIGNATURES), strict=True):
         assert re.fullmatch(rf"\S+/{name}\.zip  \d+ bytes  sha256 [0-9a-f]{{64}}", line)

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from ops import threshold
-from ops.threshold import calculate_optimal_threshold
+from ops.verbs.steer.threshold import calculate_optimal_threshold
+from tests.ops.conftest import Shell
 from tests.rig import Rig
 
 
@@ -25,21 +25,27 @@ def test_the_documents_rule(daily: str, size: str, hours: int, expected: str) ->
     assert calculate_optimal_threshold(Decimal(daily), Decimal(size), hours) == Decimal(expected)
 
 
-def test_the_suggestion_is_made_from_the_payments(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_recommendation_is_made_from_the_payments(rig: Rig, shell: Shell) -> None:
     """Old payments and odd rows do not count; an empty table says so."""
-    monkeypatch.setenv("DATABASE_URL", rig.url)
-    assert threshold.main([]) == 1
+    assert shell("threshold", "recommend").code == 1
     rig.pay(*["40.00"] * 30, "NaN", "-7")
     rig.pay("9000.00", age=timedelta(days=40))
-    assert threshold.main(["--hours", "12", "--days", "10"]) == 0
-    assert "threshold of $60.00" in capsys.readouterr().out
+    typed = shell("threshold", "recommend", "--hours", 12, "--days", 10)
+    assert typed.code == 0
+    assert "threshold of $60.00" in typed.out
+    typed = shell("threshold", "recommend", "--hours", 12, "--days", 10, "--json")
+    assert typed.document == {
+        "days": 10,
+        "hours": 12,
+        "payments": 30,
+        "volume_usd": "1200.00000000",
+        "threshold_usd": "60",
+    }
 
 
-def test_a_bad_question_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_question_is_refused(bare_shell: Shell) -> None:
     """Zero hours, or no settings: one clear line."""
-    with pytest.raises(SystemExit):
-        threshold.main(["--hours", "0"])
-    assert threshold.main([]) == 1
-    assert "DATABASE_URL" in capsys.readouterr().err
+    assert bare_shell("threshold", "recommend", "--hours", 0).code == 2
+    typed = bare_shell("threshold", "recommend")
+    assert typed.code == 1
+    assert "DATABASE_URL" in typed.err

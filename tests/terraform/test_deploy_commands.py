@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ops.deployment.commands import DONE, REFUSED, TRY_AGAIN, main
+from ops.command_line.exits import Exit
+from ops.command_line.root import main
 from ops.deployment.installation import Installation
 from ops.deployment.plan_review import objections
 from sandbox.wire.http_server import Answer, Request, Responder
@@ -83,9 +84,9 @@ def test_review_tells_how_to_allow_it(tmp_path: Path, capsys: pytest.CaptureFixt
     address = 'google_cloud_tasks_queue.main["gchostpay1-batch-queue"]'
     file = tmp_path / "plan.json"
     file.write_text(json.dumps({"resource_changes": [at(["delete"], address)]}))
-    assert main(["review", str(file)]) == REFUSED
+    assert main(["deploy", "review", str(file)]) == Exit.REFUSED
     assert address in capsys.readouterr().err
-    assert main(["review", str(file), "--allow", address]) == DONE
+    assert main(["deploy", "review", str(file), "--allow", address]) == Exit.DONE
 
 
 # ------------------------------------------------------------------ smoke and rollback
@@ -136,10 +137,10 @@ def test_the_outputs_tell_what_the_commands_need(plan: dict[str, Any]) -> None:
 def test_smoke_proves_health_and_one_check(world: World, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Health through the callback queue with GCHostPay1's identity, then a check's own row."""
     before = world.query("SELECT COUNT(*) AS checks FROM threshold_checks")[0]["checks"]
-    assert main(["smoke", str(outputs), "--poll-s", "0.1"]) == DONE
-    said = capsys.readouterr().out
-    assert "swap_executed: healthy" in said
-    assert "below_threshold" in said
+    assert main(["deploy", "smoke", str(outputs), "--poll-s", "0.1"]) == Exit.DONE
+    told = capsys.readouterr()
+    assert "swap_executed: healthy" in told.err
+    assert "below_threshold" in told.out
     assert world.query("SELECT COUNT(*) AS checks FROM threshold_checks")[0]["checks"] == before + 1
     (task,) = [task for task in world.cloud_tasks.created if "/tasks/smoke-test-" in task.name][-1:]
     assert task.http_request.oidc_token.service_account_email == ACCOUNT
@@ -154,7 +155,7 @@ def test_smoke_sees_a_function_that_does_not_answer(
     with Responder(lambda _: Answer(503, {"status": "unhealthy"})) as sick:
         changed = asdict(installation(world)) | {"callback_url": sick.url}
         file = written(Installation(**changed), tmp_path)
-        assert main(["smoke", str(file), "--poll-s", "0.1", "--health-s", "1"]) == REFUSED
+        assert main(["deploy", "smoke", str(file), "--poll-s", "0.1", "--health-s", "1"]) == Exit.REFUSED
         assert [(one.method, one.path) for one in sick.requests][:1] == [("GET", "/health")]
     assert "did not succeed" in capsys.readouterr().err
     assert not world.cloud_tasks.tasks(queue_path(RESPONSE_QUEUE))
@@ -167,7 +168,7 @@ def test_smoke_sees_a_check_that_never_comes(
     topic = topic_path("deaf")
     world.pubsub.create_topic(topic)
     file = written(Installation(**asdict(installation(world)) | {"trigger_topic": topic}), tmp_path)
-    assert main(["smoke", str(file), "--poll-s", "0.1", "--check-s", "0.5"]) == REFUSED
+    assert main(["deploy", "smoke", str(file), "--poll-s", "0.1", "--check-s", "0.5"]) == Exit.REFUSED
     assert "runbook.md#check-stopped" in capsys.readouterr().err
 
 
@@ -177,7 +178,7 @@ def test_smoke_sees_a_threshold_that_cannot_be_read(
     """A check with a fallback works, and the deployment does not: somebody must grant the secret."""
     world.secret_manager.disable("telepay-sandbox", "MICRO_BATCH_THRESHOLD_USD")
     try:
-        assert main(["smoke", str(outputs), "--poll-s", "0.1"]) == REFUSED
+        assert main(["deploy", "smoke", str(outputs), "--poll-s", "0.1"]) == Exit.REFUSED
     finally:
         world.secret_manager.enable("telepay-sandbox", "MICRO_BATCH_THRESHOLD_USD")
     assert "runbook.md#configuration-fallback" in capsys.readouterr().err
@@ -196,11 +197,12 @@ def test_rollback_pauses_first_and_lists_the_money(
         ((batch),) = world.wait_for(lambda: world.query(in_flight), "the batch")
         pending = world.pay("5.00")
         with Responder(paused) as scheduler:
-            assert main(["rollback", str(outputs), "--scheduler-url", scheduler.url]) == DONE
+            assert main(["deploy", "rollback", str(outputs), "--scheduler-url", scheduler.url]) == Exit.DONE
             assert [one.name for one in scheduler.requests] == [f"POST /v1/{JOB}:pause"]
-        said = capsys.readouterr().out
+        told = capsys.readouterr()
+        said = told.out
         batch_conversion_id = batch["batch_conversion_id"]
-        assert said.startswith(f"paused: {JOB}\n")
+        assert told.err.startswith(f"paused: {JOB}\n")
         assert "batches in flight: 1" in said
         assert f"{batch_conversion_id}  swapping" in said
         assert "ORDERED" in said
@@ -222,9 +224,9 @@ def test_rollback_pauses_even_without_a_database(
     """The database may be what the rollback is for."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:nothing@127.0.0.1:1/none")
     with Responder(paused) as scheduler:
-        assert main(["rollback", str(outputs), "--scheduler-url", scheduler.url]) == TRY_AGAIN
+        assert main(["deploy", "rollback", str(outputs), "--scheduler-url", scheduler.url]) == Exit.TRY_AGAIN
         assert len(scheduler.requests) == 1
-    assert "paused: " in capsys.readouterr().out
+    assert "paused: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", [Answer(403, {}), Answer(200, {"state": "ENABLED"})])
@@ -233,9 +235,9 @@ def test_a_schedule_that_still_runs_is_not_called_paused(
 ) -> None:
     """Exit code 1, and the command that does it by hand."""
     with Responder(lambda _: answer) as scheduler:
-        assert main(["rollback", str(outputs), "--scheduler-url", scheduler.url]) == REFUSED
+        assert main(["deploy", "rollback", str(outputs), "--scheduler-url", scheduler.url]) == Exit.REFUSED
     told = capsys.readouterr()
-    assert "paused" not in told.out
+    assert "paused: " not in told.err
     assert "NOT paused" in told.err
     assert "gcloud scheduler jobs pause micro-batch-conversion-job --location=us-central1" in told.err
 
@@ -244,5 +246,5 @@ def test_other_outputs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     """A file of another configuration is not half understood."""
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps({"installation": {"value": {"callback_queue": "q"}}}))
-    assert main(["smoke", str(file)]) == REFUSED
+    assert main(["deploy", "smoke", str(file)]) == Exit.REFUSED
     assert "not the outputs of this configuration" in capsys.readouterr().err

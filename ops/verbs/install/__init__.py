@@ -1,0 +1,1 @@
+"""Verbs that install and move in."""

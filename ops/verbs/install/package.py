@@ -1,0 +1,19 @@
+"""`package`: build/<function>.zip, one self-contained source archive for each function."""
+
+from pathlib import Path
+
+import click
+
+from ops.command_line.answers import Answer, answering
+from ops.deployment.package import ROOT, build, function_names
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "build", help="Folder of the archives.")
+@answering
+def command(out: Path) -> Answer:
+    """Build each function's archive."""
+    packages = [build(name, out) for name in function_names()]
+    lines = [f"{one.path}  {one.size_bytes} bytes  sha256 {one.sha256}" for one in packages]
+    facts = [{"path": one.path, "size_bytes": one.size_bytes, "sha256": one.sha256} for one in packages]
+    return Answer({"packages": facts}, lines)
