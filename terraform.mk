@@ -18,7 +18,7 @@ plan: package ## Show what a deployment would change (TFVARS=terraform.tfvars); 
 prepare: setup ## First deployment only: make the secrets (empty) and, if none is named, the database.
 	$(IN_TERRAFORM) init -input=false
 	$(IN_TERRAFORM) apply -input=false -var-file='$(TFVARS)' -target=google_project_service.main \
-	  -target=google_secret_manager_secret.main -target=google_sql_database.main
+	  -target=google_secret_manager_secret.main -target=module.database
 
 deploy: plan ## Package, migrate, apply and try it: health, then one check through the topic.
 	$(MAKE) migrate

@@ -1,55 +1,64 @@
 locals {
-  check_threshold = "micro-batch-check-threshold"
-  swap_executed   = "micro-batch-swap-executed"
+  database_secrets = ["DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET"]
+
+  # The two functions, in what they differ. An environment holds what shared/settings.py reads, and nothing else; a
+  # secret is named by the variable that carries it, which is the name of the secret as well.
+  functions = {
+    check_threshold = {
+      name  = "micro-batch-check-threshold"
+      about = "Adds up the pending payments and opens a batch conversion when the threshold is reached."
+      topic = "micro-batch-trigger"
+      # Pub/Sub of the same project counts as internal; nobody else has a reason to call.
+      ingress = "ALLOW_INTERNAL_ONLY"
+      # Runs are serialised in the database; a second instance could only wait for the first.
+      instances_max = 1
+      timeout_s     = 540 # the most an event function may have
+      environment = merge(
+        {
+          CLOUD_TASKS_LOCATION   = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].location
+          CLOUD_TASKS_PROJECT_ID = var.project_id
+          GCHOSTPAY1_URL         = var.gchostpay1_url
+          QUOTE_AGE_MAX_S        = tostring(var.function_settings.quote_age_max_s)
+          RECONCILE_GRACE_S      = tostring(var.function_settings.reconcile_grace_s)
+          STUCK_AFTER_S          = tostring(var.function_settings.stuck_after_s)
+        },
+        var.gchostpay1_invoker == null ? {} : { GCHOSTPAY1_INVOKER = var.gchostpay1_invoker },
+      )
+      secrets = concat(local.database_secrets, [
+        "CHANGENOW_API_KEY", "GCHOSTPAY1_BATCH_QUEUE", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS",
+        "SUCCESS_URL_SIGNING_KEY",
+      ])
+    }
+    swap_executed = {
+      name  = "micro-batch-swap-executed"
+      about = "Takes GCHostPay1's callback and distributes the USDT received over the batch's payments."
+      topic = null
+      # Cloud Tasks of the same project counts as internal when it calls the run.app address.
+      ingress       = var.swap_executed_ingress
+      instances_max = 10 # as many as the response queue dispatches at once
+      timeout_s     = 300
+      environment   = { TOKEN_AGE_MAX_S = tostring(var.function_settings.token_age_max_s) }
+      secrets       = concat(local.database_secrets, ["CHANGENOW_API_KEY", "SUCCESS_URL_SIGNING_KEY"])
+    }
+  }
+
+  environment = {
+    BATCH_EVENTS_TOPIC           = google_pubsub_topic.main["micro-batch-events"].name
+    CHANGENOW_API_URL            = var.changenow_api_url
+    CLOUD_SQL_CONNECTION_NAME    = module.database.connection_name
+    CLOUD_SQL_IP_TYPE            = var.cloud_sql_ip_type
+    DATABASE_CONNECT_TIMEOUT_S   = tostring(var.function_settings.database_connect_timeout_s)
+    DATABASE_LOCK_TIMEOUT_S      = tostring(var.function_settings.database_lock_timeout_s)
+    DATABASE_STATEMENT_TIMEOUT_S = tostring(var.function_settings.database_statement_timeout_s)
+    GOOGLE_CLOUD_PROJECT         = var.project_id
+    HTTP_TIMEOUT_S               = tostring(var.function_settings.http_timeout_s)
+    RECEIVED_DEVIATION_PCT       = tostring(var.function_settings.received_deviation_pct)
+  }
 
   # The run.app address, which Cloud Tasks has to use to count as internal.
-  swap_executed_url = google_cloudfunctions2_function.swap_executed.service_config[0].uri
+  swap_executed_url = google_cloudfunctions2_function.main["swap_executed"].service_config[0].uri
 
-  # What shared/settings.py reads, and nothing else. Secrets are named here by the variable that carries them, which
-  # is the name of the secret as well.
-  environment = {
-    both = {
-      BATCH_EVENTS_TOPIC           = google_pubsub_topic.main["micro-batch-events"].name
-      CHANGENOW_API_URL            = var.changenow_api_url
-      CLOUD_SQL_CONNECTION_NAME    = local.cloud_sql_connection_name
-      CLOUD_SQL_IP_TYPE            = var.cloud_sql_ip_type
-      DATABASE_CONNECT_TIMEOUT_S   = tostring(var.function_settings.database_connect_timeout_s)
-      DATABASE_LOCK_TIMEOUT_S      = tostring(var.function_settings.database_lock_timeout_s)
-      DATABASE_STATEMENT_TIMEOUT_S = tostring(var.function_settings.database_statement_timeout_s)
-      GOOGLE_CLOUD_PROJECT         = var.project_id
-      HTTP_TIMEOUT_S               = tostring(var.function_settings.http_timeout_s)
-      RECEIVED_DEVIATION_PCT       = tostring(var.function_settings.received_deviation_pct)
-    }
-    check_threshold = merge(
-      {
-        CLOUD_TASKS_LOCATION   = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].location
-        CLOUD_TASKS_PROJECT_ID = var.project_id
-        GCHOSTPAY1_URL         = var.gchostpay1_url
-        QUOTE_AGE_MAX_S        = tostring(var.function_settings.quote_age_max_s)
-        RECONCILE_GRACE_S      = tostring(var.function_settings.reconcile_grace_s)
-        STUCK_AFTER_S          = tostring(var.function_settings.stuck_after_s)
-      },
-      var.gchostpay1_invoker == null ? {} : { GCHOSTPAY1_INVOKER = var.gchostpay1_invoker },
-    )
-    swap_executed = {
-      TOKEN_AGE_MAX_S = tostring(var.function_settings.token_age_max_s)
-    }
-  }
-
-  secret_environment = {
-    check_threshold = [
-      "CHANGENOW_API_KEY", "DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET",
-      "GCHOSTPAY1_BATCH_QUEUE", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS", "SUCCESS_URL_SIGNING_KEY",
-    ]
-    swap_executed = [
-      "CHANGENOW_API_KEY", "DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET",
-      "SUCCESS_URL_SIGNING_KEY",
-    ]
-  }
-
-  packages = {
-    for name in ["check_threshold", "swap_executed"] : name => abspath("${path.module}/${var.package_dir}/${name}.zip")
-  }
+  packages = { for name in keys(local.functions) : name => abspath("${path.module}/${var.package_dir}/${name}.zip") }
 }
 
 # ------------------------------------------------------------------ source and build
@@ -108,43 +117,44 @@ resource "google_artifact_registry_repository" "functions" {
 
 # ------------------------------------------------------------------ the two functions
 
-resource "google_cloudfunctions2_function" "check_threshold" {
-  name        = local.check_threshold
-  description = "Adds up the pending payments and opens a batch conversion when the threshold is reached."
+resource "google_cloudfunctions2_function" "main" {
+  # checkov:skip=CKV_GCP_124:Not read through the map; terraform/tests/access.tftest.hcl asserts the internal ingress of both functions.
+  for_each = local.functions
+
+  name        = each.value.name
+  description = each.value.about
   labels      = local.labels
   location    = var.region
 
   build_config {
     docker_repository = google_artifact_registry_repository.functions.id
-    entry_point       = "check_threshold"
+    entry_point       = each.key
     runtime           = var.runtime
     service_account   = google_service_account.main["build"].name
     source {
       storage_source {
         bucket = google_storage_bucket.packages.name
-        object = google_storage_bucket_object.package["check_threshold"].name
+        object = google_storage_bucket_object.package[each.key].name
       }
     }
   }
 
   service_config {
-    all_traffic_on_latest_revision = true
-    available_cpu                  = "1"
-    available_memory               = "512Mi"
-    environment_variables          = merge(local.environment.both, local.environment.check_threshold)
-    # Pub/Sub of the same project counts as internal; nobody else has a reason to call.
-    ingress_settings = "ALLOW_INTERNAL_ONLY"
-    # Runs are serialised in the database; a second instance could only wait for the first.
-    max_instance_count               = 1
+    all_traffic_on_latest_revision   = true
+    available_cpu                    = "1"
+    available_memory                 = "512Mi"
+    environment_variables            = merge(local.environment, each.value.environment)
+    ingress_settings                 = each.value.ingress
+    max_instance_count               = each.value.instances_max
     max_instance_request_concurrency = 1
     min_instance_count               = 0
-    service_account_email            = google_service_account.main["check_threshold"].email
-    timeout_seconds                  = 540 # the most an event function may have
+    service_account_email            = google_service_account.main[each.key].email
+    timeout_seconds                  = each.value.timeout_s
     vpc_connector                    = var.vpc_connector
     vpc_connector_egress_settings    = var.vpc_connector == null ? null : "PRIVATE_RANGES_ONLY"
 
     dynamic "secret_environment_variables" {
-      for_each = local.secret_environment.check_threshold
+      for_each = sort(each.value.secrets)
       content {
         key        = secret_environment_variables.value
         project_id = var.project_id
@@ -154,70 +164,18 @@ resource "google_cloudfunctions2_function" "check_threshold" {
     }
   }
 
-  event_trigger {
-    event_type            = "google.cloud.pubsub.topic.v1.messagePublished"
-    pubsub_topic          = google_pubsub_topic.main["micro-batch-trigger"].id
-    retry_policy          = "RETRY_POLICY_RETRY" # unset would drop a message whose check failed
-    service_account_email = google_service_account.main["trigger"].email
-    trigger_region        = var.region
+  dynamic "event_trigger" {
+    for_each = each.value.topic[*]
+    content {
+      event_type            = "google.cloud.pubsub.topic.v1.messagePublished"
+      pubsub_topic          = google_pubsub_topic.main[event_trigger.value].id
+      retry_policy          = "RETRY_POLICY_RETRY" # unset would drop a message whose check failed
+      service_account_email = google_service_account.main["trigger"].email
+      trigger_region        = var.region
+    }
   }
 
   # A revision whose account may not read its secrets, or a build without its rights, fails for good.
-  depends_on = [
-    google_artifact_registry_repository_iam_member.build,
-    google_project_iam_member.build_logs,
-    google_project_iam_member.build_source,
-    google_project_iam_member.cloud_sql,
-    google_secret_manager_secret_iam_member.accessor,
-    google_storage_bucket_iam_member.build,
-  ]
-}
-
-resource "google_cloudfunctions2_function" "swap_executed" {
-  name        = local.swap_executed
-  description = "Takes GCHostPay1's callback and distributes the USDT received over the batch's payments."
-  labels      = local.labels
-  location    = var.region
-
-  build_config {
-    docker_repository = google_artifact_registry_repository.functions.id
-    entry_point       = "swap_executed"
-    runtime           = var.runtime
-    service_account   = google_service_account.main["build"].name
-    source {
-      storage_source {
-        bucket = google_storage_bucket.packages.name
-        object = google_storage_bucket_object.package["swap_executed"].name
-      }
-    }
-  }
-
-  service_config {
-    all_traffic_on_latest_revision = true
-    available_cpu                  = "1"
-    available_memory               = "512Mi"
-    environment_variables          = merge(local.environment.both, local.environment.swap_executed)
-    # Cloud Tasks of the same project counts as internal when it calls the run.app address.
-    ingress_settings                 = var.swap_executed_ingress
-    max_instance_count               = 10 # as many as the response queue dispatches at once
-    max_instance_request_concurrency = 1
-    min_instance_count               = 0
-    service_account_email            = google_service_account.main["swap_executed"].email
-    timeout_seconds                  = 300
-    vpc_connector                    = var.vpc_connector
-    vpc_connector_egress_settings    = var.vpc_connector == null ? null : "PRIVATE_RANGES_ONLY"
-
-    dynamic "secret_environment_variables" {
-      for_each = local.secret_environment.swap_executed
-      content {
-        key        = secret_environment_variables.value
-        project_id = var.project_id
-        secret     = local.secret_ids[secret_environment_variables.value]
-        version    = local.secret_versions[secret_environment_variables.value]
-      }
-    }
-  }
-
   depends_on = [
     google_artifact_registry_repository_iam_member.build,
     google_project_iam_member.build_logs,

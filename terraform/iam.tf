@@ -92,7 +92,7 @@ resource "google_pubsub_topic_iam_member" "operator" {
 # ------------------------------------------------------------------ calling the functions
 
 resource "google_cloud_run_v2_service_iam_member" "trigger" {
-  name     = google_cloudfunctions2_function.check_threshold.name
+  name     = google_cloudfunctions2_function.main["check_threshold"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = google_service_account.main["trigger"].member
@@ -101,7 +101,7 @@ resource "google_cloud_run_v2_service_iam_member" "trigger" {
 resource "google_cloud_run_v2_service_iam_member" "callback" {
   for_each = setunion([local.gchostpay1], var.swap_executed_invokers)
 
-  name     = google_cloudfunctions2_function.swap_executed.name
+  name     = google_cloudfunctions2_function.main["swap_executed"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = each.value
@@ -111,7 +111,7 @@ resource "google_cloud_run_v2_service_iam_member" "unauthenticated" {
   # checkov:skip=CKV_GCP_102:Off unless an operator says that GCHostPay1 sends no token (allow_unauthenticated_callback); the callback is signed, and the ingress stays internal.
   count = var.allow_unauthenticated_callback ? 1 : 0
 
-  name     = google_cloudfunctions2_function.swap_executed.name
+  name     = google_cloudfunctions2_function.main["swap_executed"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = "allUsers"
@@ -139,14 +139,14 @@ resource "google_service_account_iam_member" "callback_token" {
 resource "google_project_iam_member" "cloud_sql" {
   for_each = local.runtime_members
 
-  project = local.cloud_sql_project
+  project = module.database.project
   role    = "roles/cloudsql.client"
   member  = each.value
 
   condition {
-    title       = "only ${local.cloud_sql_instance}"
+    title       = "only ${module.database.instance}"
     description = "The instance that holds payout_accumulation."
-    expression  = "resource.service == 'sqladmin.googleapis.com' && resource.name == 'projects/${local.cloud_sql_project}/instances/${local.cloud_sql_instance}'"
+    expression  = "resource.service == 'sqladmin.googleapis.com' && resource.name == 'projects/${module.database.project}/instances/${module.database.instance}'"
   }
 }
 

@@ -5,7 +5,7 @@ output "callback_url" {
 
 output "cloud_sql_connection_name" {
   description = "The instance that the migrations and the operators' commands connect to."
-  value       = local.cloud_sql_connection_name
+  value       = module.database.connection_name
 }
 
 output "empty_secrets" {
@@ -30,7 +30,7 @@ output "installation" {
 
 output "log_command" {
   description = "Follows what both functions write."
-  value       = "gcloud beta logging tail '${local.log_source}' --project=${var.project_id} --format='value(json_payload.message)'"
+  value       = "gcloud beta logging tail '${module.watching.log_source}' --project=${var.project_id} --format='value(json_payload.message)'"
 }
 
 output "pause_command" {

@@ -43,10 +43,10 @@ locals {
   # Who reads which secret, and no other.
   secret_readers = {
     check_threshold = concat(
-      local.secret_environment.check_threshold,
+      local.functions.check_threshold.secrets,
       ["MICRO_BATCH_POLICY", "MICRO_BATCH_THRESHOLD_USD"], # through the API, in every check
     )
-    swap_executed = local.secret_environment.swap_executed
+    swap_executed = local.functions.swap_executed.secrets
     gchostpay1 = concat(
       ["GCHOSTPAY1_BATCH_QUEUE", "MICROBATCH_RESPONSE_QUEUE", "MICROBATCH_URL"],
       # Both sides sign with one key. Where it exists already, GCHostPay1 has been granted it already.

@@ -108,7 +108,7 @@ run "nobody_public_calls_anything_by_default" {
   }
   assert {
     condition = alltrue([
-      for function in [google_cloudfunctions2_function.check_threshold, google_cloudfunctions2_function.swap_executed] :
+      for function in google_cloudfunctions2_function.main :
       function.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
     ])
     error_message = "Both functions are reached from inside only: by Pub/Sub and by Cloud Tasks."
@@ -123,7 +123,7 @@ run "a_public_callback_is_asked_for_by_name" {
   }
 
   assert {
-    condition     = google_cloud_run_v2_service_iam_member.unauthenticated[0].member == "allUsers" && google_cloudfunctions2_function.swap_executed.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
+    condition     = google_cloud_run_v2_service_iam_member.unauthenticated[0].member == "allUsers" && google_cloudfunctions2_function.main["swap_executed"].service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
     error_message = "The variable opens swap_executed to callers without a token, still only from inside."
   }
 }
@@ -133,10 +133,10 @@ run "each_part_has_an_account_of_its_own" {
 
   assert {
     condition = length(distinct([
-      google_cloudfunctions2_function.check_threshold.service_config[0].service_account_email,
-      google_cloudfunctions2_function.check_threshold.event_trigger[0].service_account_email,
-      google_cloudfunctions2_function.swap_executed.service_config[0].service_account_email,
-      google_cloudfunctions2_function.swap_executed.build_config[0].service_account,
+      google_cloudfunctions2_function.main["check_threshold"].service_config[0].service_account_email,
+      google_cloudfunctions2_function.main["check_threshold"].event_trigger[0].service_account_email,
+      google_cloudfunctions2_function.main["swap_executed"].service_config[0].service_account_email,
+      google_cloudfunctions2_function.main["swap_executed"].build_config[0].service_account,
     ])) == 4
     error_message = "Two runtime accounts, the trigger's and the build's."
   }
@@ -196,7 +196,7 @@ run "an_order_token_needs_acting_as_the_invoker" {
     error_message = "check_threshold may act as the invoker, and only as it."
   }
   assert {
-    condition     = google_cloudfunctions2_function.check_threshold.service_config[0].environment_variables["GCHOSTPAY1_INVOKER"] == "invoker@telepay-test.iam.gserviceaccount.com"
+    condition     = google_cloudfunctions2_function.main["check_threshold"].service_config[0].environment_variables["GCHOSTPAY1_INVOKER"] == "invoker@telepay-test.iam.gserviceaccount.com"
     error_message = "The invoker reaches the function."
   }
 }

@@ -93,15 +93,15 @@ run "a_failed_check_is_delivered_again" {
   command = plan
 
   assert {
-    condition     = google_cloudfunctions2_function.check_threshold.event_trigger[0].retry_policy == "RETRY_POLICY_RETRY"
+    condition     = google_cloudfunctions2_function.main["check_threshold"].event_trigger[0].retry_policy == "RETRY_POLICY_RETRY"
     error_message = "Without a retry policy a message whose check failed is lost."
   }
   assert {
-    condition     = google_cloudfunctions2_function.check_threshold.event_trigger[0].event_type == "google.cloud.pubsub.topic.v1.messagePublished"
+    condition     = google_cloudfunctions2_function.main["check_threshold"].event_trigger[0].event_type == "google.cloud.pubsub.topic.v1.messagePublished"
     error_message = "check_threshold is triggered by the topic."
   }
   assert {
-    condition     = google_cloudfunctions2_function.check_threshold.service_config[0].timeout_seconds <= 540
+    condition     = google_cloudfunctions2_function.main["check_threshold"].service_config[0].timeout_seconds <= 540
     error_message = "An event function may run 540 s at most."
   }
 }
@@ -111,13 +111,13 @@ run "the_functions_are_sized_as_agreed" {
 
   assert {
     condition = alltrue([
-      for function in [google_cloudfunctions2_function.check_threshold, google_cloudfunctions2_function.swap_executed] :
+      for function in google_cloudfunctions2_function.main :
       function.service_config[0].available_memory == "512Mi" && function.service_config[0].min_instance_count == 0
     ])
     error_message = "512Mi, and no instance kept warm."
   }
   assert {
-    condition     = google_cloudfunctions2_function.swap_executed.service_config[0].max_instance_count == 10
+    condition     = google_cloudfunctions2_function.main["swap_executed"].service_config[0].max_instance_count == 10
     error_message = "swap_executed has ten instances at most, as many as its queue dispatches at once."
   }
 }

@@ -81,7 +81,7 @@ run "existing_secrets_are_used_and_not_managed" {
     error_message = "An existing secret is not created; the others are."
   }
   assert {
-    condition     = contains([for one in google_cloudfunctions2_function.swap_executed.service_config[0].secret_environment_variables : one.secret], "CHANGENOW_API_KEY")
+    condition     = contains([for one in google_cloudfunctions2_function.main["swap_executed"].service_config[0].secret_environment_variables : one.secret], "CHANGENOW_API_KEY")
     error_message = "An existing secret still reaches the functions."
   }
 }
@@ -95,7 +95,7 @@ run "a_pinned_version_reaches_both_functions" {
 
   assert {
     condition = alltrue([
-      for function in [google_cloudfunctions2_function.check_threshold, google_cloudfunctions2_function.swap_executed] :
+      for function in google_cloudfunctions2_function.main :
       one([for one in function.service_config[0].secret_environment_variables : one.version if one.key == "SUCCESS_URL_SIGNING_KEY"]) == "7"
     ])
     error_message = "Both functions must sign and verify with the same version."

@@ -18,7 +18,7 @@ SECRET_VALUES = {
 
 def service(plan: dict[str, Any], function: str) -> dict[str, Any]:
     """The run-time configuration that a function is planned with."""
-    config: dict[str, Any] = resources(plan)[f"google_cloudfunctions2_function.{function}"]["service_config"][0]
+    config: dict[str, Any] = resources(plan)[f'google_cloudfunctions2_function.main["{function}"]']["service_config"][0]
     return config
 
 

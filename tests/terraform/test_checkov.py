@@ -41,6 +41,6 @@ def test_every_skip_carries_its_reason(report: dict[str, Any]) -> None:
     skipped = {one["check_id"]: one["check_result"]["suppress_comment"] for one in report["results"]["skipped_checks"]}
     assert skipped
     assert all(len(reason) >= REASON_CHARACTERS_MIN and reason.endswith(".") for reason in skipped.values())
-    written = re.findall(r"checkov:skip=(\w+):", "".join(file.read_text() for file in CONFIGURATION.glob("*.tf")))
+    written = re.findall(r"checkov:skip=(\w+):", "".join(file.read_text() for file in CONFIGURATION.rglob("*.tf")))
     assert set(skipped) <= set(written)
     assert not list(ROOT.glob(".checkov.y*ml"))

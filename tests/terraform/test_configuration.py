@@ -7,15 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.terraform.tool import CONFIGURATION, Terraform, of_type, resources
+from tests.terraform.tool import CONFIGURATION, Terraform, declarations, of_type, resources
 
 EXAMPLE = "-var-file=example.tfvars"
-
-
-def declared(kind: str) -> list[tuple[str, str]]:
-    """The blocks of a kind (variable, output) in the file of that kind: name and text, in order."""
-    text = (CONFIGURATION / f"{kind}s.tf").read_text()
-    return [(part.partition('"')[0], part) for part in re.split(rf'^{kind} "', text, flags=re.MULTILINE)[1:]]
 
 
 def test_is_formatted(terraform: Terraform) -> None:
@@ -52,7 +46,7 @@ def test_lives_and_dies(offline: Terraform) -> None:
         assert not re.search(r'"(root_)?password[a-z_]*": "[^"]', json.dumps(state))
         assert changed_by_a_new_package(offline) == {
             'google_storage_bucket_object.package["swap_executed"]',
-            "google_cloudfunctions2_function.swap_executed",
+            'google_cloudfunctions2_function.main["swap_executed"]',
         }
         unprotected = (EXAMPLE, "-var=deletion_protection=false")
         offline.run("apply", "-auto-approve", "-no-color", *unprotected)
@@ -119,18 +113,22 @@ def test_a_project_without_a_database_gets_one(offline: Terraform) -> None:
 def test_the_example_is_enough_and_not_more(plan: dict[str, Any]) -> None:
     """example.tfvars names every variable without a default, and no variable that does not exist."""
     named = set(re.findall(r"^(\w+)\s*=", (CONFIGURATION / "example.tfvars").read_text(), flags=re.MULTILINE))
-    variables = dict(declared("variable"))
+    variables = declarations("variable")
     required = {name for name, text in variables.items() if not re.search(r"^  default\s*=", text, flags=re.MULTILINE)}
     assert required <= named <= set(variables)
     assert resources(plan)
 
 
-@pytest.mark.parametrize("kind", ["variable", "output"])
-def test_every_variable_and_output_is_described_in_order(kind: str) -> None:
-    """Alphabetical, each with a description."""
-    blocks = declared(kind)
-    assert [name for name, _ in blocks] == sorted(name for name, _ in blocks)
-    assert all(re.search(r"^  description\s*=", text, flags=re.MULTILINE) for _, text in blocks)
+def test_every_variable_and_output_is_described_in_order() -> None:
+    """Alphabetical in each file, each with a description; the modules' as well."""
+    files = [*CONFIGURATION.rglob("variables*.tf"), *CONFIGURATION.rglob("outputs.tf")]
+    assert len(files) > 6
+    for file in files:
+        blocks = re.split(r'^(?:variable|output) "', file.read_text(), flags=re.MULTILINE)[1:]
+        names = [block.partition('"')[0] for block in blocks]
+        assert names, file
+        assert names == sorted(names), file
+        assert all(re.search(r"^  description\s*=", text, flags=re.MULTILINE) for text in blocks), file
 
 
 def test_packages_are_named_by_their_content(plan: dict[str, Any], offline: Terraform) -> None:
@@ -147,7 +145,7 @@ def test_every_resource_that_takes_labels_has_them(plan: dict[str, Any]) -> None
         address: values.get("labels") if "labels" in values else values.get("user_labels")
         for address, values in resources(plan).items()
         if ("labels" in values or "user_labels" in values)
-        and not address.startswith("google_monitoring_notification_channel")
+        and "google_monitoring_notification_channel" not in address  # its labels are an address
     }
     assert labelled
     assert {address for address, labels in labelled.items() if not labels or "application" not in labels} == set()

@@ -7,7 +7,7 @@ import pytest
 from pg8000.exceptions import DatabaseError
 
 from tests.sessions import open_session, run_sql
-from tests.terraform.tool import CONFIGURATION, ROOT, of_type
+from tests.terraform.tool import ROOT, declarations, of_type
 
 DOCUMENTS = {name: (ROOT / "docs" / name).read_text() for name in ("deploy.md", "runbook.md")}
 SOME_BATCH = "00000000-0000-4000-8000-000000000000"
@@ -58,15 +58,13 @@ def test_make_targets_and_variables_in_the_text_exist() -> None:
     asked = set(re.findall(r"(?:`|^)make ([a-z-]+)", "\n".join(DOCUMENTS.values()), flags=re.M))
     assert asked
     assert asked <= targets
-    variables = set(re.findall(r'^variable "(\w+)"', (CONFIGURATION / "variables.tf").read_text(), flags=re.M))
     settings = set(re.findall(r"^(\w+)\s*=", "\n".join(blocks("hcl")), flags=re.M))
     assert settings
-    assert settings <= variables
+    assert settings <= set(declarations("variable"))
 
 
 def test_outputs_in_the_text_exist() -> None:
     """`terraform output NAME` names an output."""
-    outputs = set(re.findall(r'^output "(\w+)"', (CONFIGURATION / "outputs.tf").read_text(), flags=re.M))
     asked = set(re.findall(r"terraform(?: -chdir=terraform)? output (?:-raw )?(\w+)", "\n".join(DOCUMENTS.values())))
     assert asked
-    assert asked <= outputs
+    assert asked <= set(declarations("output"))

@@ -54,7 +54,7 @@ def test_check_threshold_takes_a_tick(
     plan: dict[str, Any], offline: Terraform, tmp_path: Path, stand_ins: dict[str, str]
 ) -> None:
     """A tick is a 200 and a row, with the threshold that the plan writes into the secret."""
-    planned = resources(plan)["google_cloudfunctions2_function.check_threshold"]
+    planned = resources(plan)['google_cloudfunctions2_function.main["check_threshold"]']
     archive = offline.folder.parent / "build" / "check_threshold.zip"
     environ = environment(plan, "check_threshold") | stand_ins
     with started(archive, tmp_path / "function", planned, environ) as url:
@@ -68,7 +68,7 @@ def test_swap_executed_answers(
     plan: dict[str, Any], offline: Terraform, tmp_path: Path, stand_ins: dict[str, str]
 ) -> None:
     """Healthy with its database, and a body that is no token is refused."""
-    planned = resources(plan)["google_cloudfunctions2_function.swap_executed"]
+    planned = resources(plan)['google_cloudfunctions2_function.main["swap_executed"]']
     archive = offline.folder.parent / "build" / "swap_executed.zip"
     environ = environment(plan, "swap_executed") | stand_ins
     with started(archive, tmp_path / "function", planned, environ) as url:

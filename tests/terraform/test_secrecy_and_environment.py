@@ -121,7 +121,8 @@ def test_no_variable_could_carry_a_secret(plan: dict[str, Any]) -> None:
 def test_the_runtime_is_the_one_tested_with(plan: dict[str, Any]) -> None:
     """The default runtime is the Python that runs this test, as far as the platform has it."""
     planned = {
-        resources(plan)[f"google_cloudfunctions2_function.{name}"]["build_config"][0]["runtime"] for name in READS
+        resources(plan)[f'google_cloudfunctions2_function.main["{name}"]']["build_config"][0]["runtime"]
+        for name in READS
     }
     if sys.version_info[:2] != (3, 11):
         pytest.skip("tested with another Python than the one of make setup's minimum")

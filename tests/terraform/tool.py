@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,13 +70,31 @@ def copied(folder: Path) -> Path:
     return configuration
 
 
+def declarations(kind: str) -> dict[str, str]:
+    """The root's blocks of one kind (variable, output), by name: their texts."""
+    text = "\n".join(file.read_text() for file in sorted(CONFIGURATION.glob(f"{kind}s*.tf")))
+    blocks = re.split(rf'^{kind} "', text, flags=re.MULTILINE)[1:]
+    return {block.partition('"')[0]: block for block in blocks}
+
+
 def resources(plan: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The planned values of every managed resource, by address."""
-    found = plan["planned_values"]["root_module"]["resources"]
-    return {one["address"]: one["values"] for one in found if one["mode"] == "managed"}
+    """The planned values of every managed resource, modules' included, by address."""
+    return {
+        one["address"]: one["values"]
+        for module in _modules(plan["planned_values"]["root_module"])
+        for one in module.get("resources", [])
+        if one["mode"] == "managed"
+    }
+
+
+def _modules(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A module and all that it calls."""
+    yield module
+    for child in module.get("child_modules", []):
+        yield from _modules(child)
 
 
 def of_type(plan: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    """The planned values of the resources of one type, or of one name of it, by address."""
-    beginnings = (f"{kind}.", f"{kind}[")
-    return {address: values for address, values in resources(plan).items() if address.startswith(beginnings)}
+    """The planned values of the resources of one type, or of one name of it, by address, in any module."""
+    wanted = re.compile(rf"(module\.\w+\.)*{re.escape(kind)}[.\[]")
+    return {address: values for address, values in resources(plan).items() if wanted.match(address)}

@@ -1,24 +1,26 @@
 # Only when no existing instance is named: the instance and the database. Its user and password are made by an
 # operator (docs/deploy.md), so that no password is ever in a plan or a state.
 
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 7.12"
+    }
+  }
+}
+
 locals {
+  managed = var.connection_name == null
   # project:region:instance, where the project itself may hold a colon (example.com:project).
-  cloud_sql_parts    = split(":", var.cloud_sql_connection_name == null ? "::" : var.cloud_sql_connection_name)
-  cloud_sql_managed  = var.cloud_sql_connection_name == null
-  cloud_sql_instance = local.cloud_sql_managed ? var.database_instance.name : reverse(local.cloud_sql_parts)[0]
-  cloud_sql_project = (
-    local.cloud_sql_managed ? var.project_id :
-    join(":", slice(local.cloud_sql_parts, 0, length(local.cloud_sql_parts) - 2))
-  )
-  cloud_sql_connection_name = (
-    local.cloud_sql_managed ? google_sql_database_instance.main[var.database_instance.name].connection_name :
-    var.cloud_sql_connection_name
-  )
+  parts = split(":", local.managed ? "::" : var.connection_name)
 }
 
 resource "google_sql_database_instance" "main" {
   # checkov:skip=CKV_GCP_60:Private as soon as private_network is set; without a VPC the public address admits connectors only, and no network is authorised.
-  for_each = toset(local.cloud_sql_managed ? [var.database_instance.name] : [])
+  for_each = toset(local.managed ? [var.instance.name] : [])
 
   name                = each.key
   database_version    = var.database_version
@@ -26,14 +28,14 @@ resource "google_sql_database_instance" "main" {
   region              = var.region
 
   settings {
-    availability_type           = var.database_instance.availability_type
+    availability_type           = var.instance.availability_type
     connector_enforcement       = "REQUIRED"
     deletion_protection_enabled = var.deletion_protection
     disk_autoresize             = true
-    disk_size                   = var.database_instance.disk_size_gb
+    disk_size                   = var.instance.disk_size_gb
     edition                     = "ENTERPRISE"
-    tier                        = var.database_instance.tier
-    user_labels                 = local.labels
+    tier                        = var.instance.tier
+    user_labels                 = var.labels
 
     backup_configuration {
       enabled                        = true
@@ -112,25 +114,11 @@ resource "google_sql_database_instance" "main" {
     # adopted instance was created with.
     ignore_changes = [encryption_key_name, settings[0].collation, settings[0].disk_size]
   }
-
-  depends_on = [google_project_service.main]
 }
 
 resource "google_sql_database" "main" {
   for_each = google_sql_database_instance.main
 
-  name     = var.database_instance.database
+  name     = var.instance.database
   instance = each.value.name
-}
-
-import {
-  for_each = toset(var.adopt.database_instance ? [var.database_instance.name] : [])
-  to       = google_sql_database_instance.main[each.key]
-  id       = each.key
-}
-
-import {
-  for_each = toset(var.adopt.database_instance ? [var.database_instance.name] : [])
-  to       = google_sql_database.main[each.key]
-  id       = "projects/${var.project_id}/instances/${each.key}/databases/${var.database_instance.database}"
 }

@@ -4,7 +4,7 @@
 locals {
   log_source = join(" AND ", [
     "resource.type=\"cloud_run_revision\"",
-    "resource.labels.service_name=(\"${local.check_threshold}\" OR \"${local.swap_executed}\")",
+    "resource.labels.service_name=(${join(" OR ", [for name in sort(values(var.services)) : "\"${name}\""])})",
   ])
 
   # Counted lines. Labels are fields of the line, and only such as hold one of a few words: every value is a series.
@@ -79,8 +79,6 @@ resource "google_logging_metric" "counter" {
       }
     }
   }
-
-  depends_on = [google_project_service.main]
 }
 
 resource "google_logging_metric" "measure" {
@@ -105,17 +103,4 @@ resource "google_logging_metric" "measure" {
       scale              = 0.1
     }
   }
-
-  depends_on = [google_project_service.main]
-}
-
-resource "google_monitoring_notification_channel" "email" {
-  for_each = var.alert_emails
-
-  display_name = "Micro-batch conversion: ${each.key}"
-  type         = "email"
-  labels       = { email_address = each.key }
-  user_labels  = local.labels
-
-  depends_on = [google_project_service.main]
 }

@@ -68,7 +68,7 @@ locals {
     {
       title = "Queue depth", unit = "tasks"
       lines = {
-        for queue in keys(local.queues) : queue =>
+        for name, queue in var.queues : name =>
         "sum(cloudtasks_googleapis_com:queue_depth{monitored_resource=\"cloud_tasks_queue\",queue_id=\"${queue}\"})"
       }
     },

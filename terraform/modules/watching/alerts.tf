@@ -1,8 +1,6 @@
 # Every key below is a section of docs/runbook.md (with - for _).
 
 locals {
-  channels = concat(var.notification_channels, [for channel in google_monitoring_notification_channel.email : channel.id])
-
   # One line is enough to call a person. remind_s: at most one notification in that time.
   line_alerts = {
     amount_refused = {
@@ -60,9 +58,9 @@ locals {
       remind_s = 86400
     }
     pending_age = {
-      title    = "The oldest payment has waited longer than ${var.alert_limits.pending_age_h} h"
+      title    = "The oldest payment has waited longer than ${var.limits.pending_age_h} h"
       severity = "WARNING"
-      filter   = "jsonPayload.event=\"check_completed\" AND jsonPayload.oldest_pending_age_s>${var.alert_limits.pending_age_h * 3600}"
+      filter   = "jsonPayload.event=\"check_completed\" AND jsonPayload.oldest_pending_age_s>${var.limits.pending_age_h * 3600}"
       remind_s = 21600
     }
     quote_refused = {
@@ -83,20 +81,20 @@ locals {
   # written, and what must be told above all is that no line ever came.
   query_alerts = {
     batch_failures = {
-      title    = "More than ${var.alert_limits.failure_rate_pct} % of the day's batches failed"
+      title    = "More than ${var.limits.failure_rate_pct} % of the day's batches failed"
       severity = "ERROR"
       query = format("%s / (%s + %s) > %s",
         format(local.count.micro_batch_failed, "24h"), format(local.count.micro_batch_failed, "24h"),
-        format(local.count.micro_batch_completed, "24h"), var.alert_limits.failure_rate_pct / 100,
+        format(local.count.micro_batch_completed, "24h"), var.limits.failure_rate_pct / 100,
       )
     }
     check_stopped = {
-      title    = "No check ended well for ${var.alert_limits.check_silence_min} minutes"
+      title    = "No check ended well for ${var.limits.check_silence_min} minutes"
       severity = "CRITICAL"
       # Nothing written and never written both count as 0, unlike in a condition on absence. A check that only found
       # another one running tells nothing: the other may hang.
       query = format("(sum(increase(%s{%s,reason!=\"check_in_progress\"}[%dm])) or vector(0)) < 1",
-        local.promql.micro_batch_checks, local.on_run, var.alert_limits.check_silence_min,
+        local.promql.micro_batch_checks, local.on_run, var.limits.check_silence_min,
       )
     }
     dependency_unavailable = {
@@ -110,11 +108,11 @@ locals {
       query    = "sum(increase(${local.promql.micro_batch_outages}{${local.on_run},event=\"exchange_unavailable\"}[45m])) >= 3"
     }
     no_batch = {
-      title    = "No batch for ${var.alert_limits.no_batch_h} h, while dollars wait as long"
+      title    = "No batch for ${var.limits.no_batch_h} h, while dollars wait as long"
       severity = "WARNING"
       query = format("%s < 1 and on() %s > %d",
-        format(local.count.micro_batch_conversions, "${var.alert_limits.no_batch_h}h"),
-        format(local.mean.micro_batch_oldest_pending_age_s, "1h", "1h"), var.alert_limits.no_batch_h * 3600,
+        format(local.count.micro_batch_conversions, "${var.limits.no_batch_h}h"),
+        format(local.mean.micro_batch_oldest_pending_age_s, "1h", "1h"), var.limits.no_batch_h * 3600,
       )
     }
   }
@@ -132,7 +130,7 @@ resource "google_monitoring_alert_policy" "line" {
   combiner              = "OR"
   notification_channels = local.channels
   severity              = each.value.severity
-  user_labels           = local.labels
+  user_labels           = var.labels
 
   conditions {
     display_name = each.value.title
@@ -152,8 +150,6 @@ resource "google_monitoring_alert_policy" "line" {
     content   = local.documentation[each.key]
     mime_type = "text/markdown"
   }
-
-  depends_on = [google_project_service.main]
 }
 
 resource "google_monitoring_alert_policy" "query" {
@@ -163,7 +159,7 @@ resource "google_monitoring_alert_policy" "query" {
   combiner              = "OR"
   notification_channels = local.channels
   severity              = each.value.severity
-  user_labels           = local.labels
+  user_labels           = var.labels
 
   conditions {
     display_name = each.value.title
@@ -192,21 +188,21 @@ resource "google_monitoring_alert_policy" "queue_backlog" {
   combiner              = "OR"
   notification_channels = local.channels
   severity              = "WARNING"
-  user_labels           = local.labels
+  user_labels           = var.labels
 
   dynamic "conditions" {
-    for_each = google_cloud_tasks_queue.main
+    for_each = var.queues
     content {
-      display_name = "${conditions.key} holds more than ${var.alert_limits.queue_backlog} tasks"
+      display_name = "${conditions.key} holds more than ${var.limits.queue_backlog} tasks"
       condition_threshold {
         comparison = "COMPARISON_GT"
         duration   = "900s"
         filter = join(" AND ", [
           "resource.type = \"cloud_tasks_queue\"",
-          "resource.labels.queue_id = \"${conditions.value.name}\"",
+          "resource.labels.queue_id = \"${conditions.value}\"",
           "metric.type = \"cloudtasks.googleapis.com/queue/depth\"",
         ])
-        threshold_value = var.alert_limits.queue_backlog
+        threshold_value = var.limits.queue_backlog
 
         aggregations {
           alignment_period   = "60s"
@@ -224,6 +220,4 @@ resource "google_monitoring_alert_policy" "queue_backlog" {
     content   = local.documentation.queue_backlog
     mime_type = "text/markdown"
   }
-
-  depends_on = [google_project_service.main]
 }

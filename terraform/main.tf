@@ -1,0 +1,102 @@
+terraform {
+  # 1.7: import blocks take for_each; 1.9: validations look at other variables; 1.11: tests override values in a plan.
+  required_version = ">= 1.11"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 7.12"
+    }
+  }
+}
+
+provider "google" {
+  project = var.project_id
+  region  = var.region
+}
+
+data "google_project" "main" {
+  project_id = var.project_id
+}
+
+locals {
+  labels = merge(var.labels, {
+    application = "micro-batch-conversion"
+    managed_by  = "terraform"
+  })
+  project_number = data.google_project.main.number
+
+  # The services that the configuration calls. cloudresourcemanager and serviceusage have to be on before the first
+  # plan (docs/deploy.md); everything else is switched on here and stays on when the configuration is destroyed, since
+  # other services of the project may use it.
+  apis = setunion(
+    [
+      "artifactregistry.googleapis.com",
+      "cloudbuild.googleapis.com",
+      "cloudfunctions.googleapis.com",
+      "cloudscheduler.googleapis.com",
+      "cloudtasks.googleapis.com",
+      "eventarc.googleapis.com",
+      "iam.googleapis.com",
+      "logging.googleapis.com",
+      "monitoring.googleapis.com",
+      "pubsub.googleapis.com",
+      "run.googleapis.com",
+      "secretmanager.googleapis.com",
+      "sqladmin.googleapis.com",
+      "storage.googleapis.com",
+    ],
+    var.vpc_connector == null ? [] : ["vpcaccess.googleapis.com"],
+    var.private_network == null ? [] : ["servicenetworking.googleapis.com"],
+  )
+}
+
+resource "google_project_service" "main" {
+  for_each = local.apis
+
+  project            = var.project_id
+  service            = each.key
+  disable_on_destroy = false
+}
+
+module "database" {
+  source = "./modules/database"
+
+  connection_name     = var.cloud_sql_connection_name
+  database_version    = var.database_version
+  deletion_protection = var.deletion_protection
+  instance            = var.database_instance
+  labels              = local.labels
+  private_network     = var.private_network
+  project_id          = var.project_id
+  region              = var.region
+
+  depends_on = [google_project_service.main]
+}
+
+module "watching" {
+  source = "./modules/watching"
+
+  channels      = var.notification_channels
+  emails        = var.alert_emails
+  labels        = local.labels
+  limits        = var.alert_limits
+  queues        = { for name, queue in google_cloud_tasks_queue.main : name => queue.name }
+  runbook_url   = var.runbook_url
+  services      = { for name, function in local.functions : name => function.name }
+  swap_cost_usd = var.swap_cost_usd
+
+  depends_on = [google_project_service.main]
+}
+
+import {
+  for_each = toset(var.adopt.database_instance ? [var.database_instance.name] : [])
+  to       = module.database.google_sql_database_instance.main[each.key]
+  id       = each.key
+}
+
+import {
+  for_each = toset(var.adopt.database_instance ? [var.database_instance.name] : [])
+  to       = module.database.google_sql_database.main[each.key]
+  id       = "projects/${var.project_id}/instances/${each.key}/databases/${var.database_instance.database}"
+}
