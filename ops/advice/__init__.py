@@ -1,0 +1,1 @@
+"""Which threshold would have been cheapest: payments that came in, replayed through the decision under other levers."""
