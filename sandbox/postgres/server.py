@@ -2,17 +2,13 @@
 
 import atexit
 import contextlib
-import json
 import os
 import secrets
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import pg8000.dbapi
@@ -26,6 +22,7 @@ from sandbox.postgres.programs import (
     temporary_folder,
 )
 from sandbox.processes import keeper
+from sandbox.processes.kept_process import KeptProcess
 
 __all__ = ["Postgres", "PostgresError"]
 
@@ -59,7 +56,7 @@ class Postgres:
         self._durable = durable
         self._settings = dict(settings or {})
         self._folder: Path | None = None
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._process: KeptProcess | None = None
         self._owner = os.getpid()
         self._port = 0
         self._password = ""
@@ -68,12 +65,7 @@ class Postgres:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
@@ -93,7 +85,7 @@ class Postgres:
     @property
     def running(self) -> bool:
         """Whether the server program runs."""
-        return self._keeper is not None and self._keeper.poll() is None
+        return self._process is not None and self._process.running
 
     def url(self, database: str = DATABASE) -> str:
         """The connection URL with user and password, as DATABASE_URL takes it."""
@@ -122,7 +114,7 @@ class Postgres:
             self._ask(keeper.INTERRUPT)
             if not self._ended():
                 self._ask(keeper.KILL)
-        self._forget_keeper()
+        self._release()
         if self._folder is not None and self._given_folder is None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder, self._port = None, 0
@@ -132,7 +124,7 @@ class Postgres:
         if not self.running:
             raise PostgresError("PostgreSQL does not run")
         self._ask(keeper.KILL)
-        self._forget_keeper()
+        self._release()
 
     def restart(self) -> None:
         """Stop in good order, keep the data, start again on the same port."""
@@ -141,7 +133,7 @@ class Postgres:
         self._ask(keeper.INTERRUPT)
         if not self._ended():
             raise PostgresError(f"PostgreSQL did not stop within {_STOP_PATIENCE_S:.0f} s")
-        self._forget_keeper()
+        self._release()
         self.start()
 
     def create_database(self, name: str, template: str | None = None) -> None:
@@ -201,7 +193,7 @@ class Postgres:
         }
         command = ["initdb", *(f"--{name}={value}" for name, value in options.items())]
         self._run([*command, *([] if self._durable else ["--no-sync"])])
-        if not self._ended(_START_PATIENCE_S) or self._forget_keeper() != 0:
+        if not self._ended(_START_PATIENCE_S) or self._release() != 0:
             raise PostgresError(f"initdb failed:\n{self.log()}")
 
     # The server
@@ -241,7 +233,7 @@ class Postgres:
         lock = self.folder / "data" / "postmaster.pid"
         while time.monotonic() < deadline:
             if not self.running:
-                self._forget_keeper()
+                self._release()
                 return False
             with contextlib.suppress(FileNotFoundError):
                 lines = lock.read_text().splitlines()
@@ -265,7 +257,7 @@ class Postgres:
         finally:
             connection.close()
 
-    # The keeper
+    # The process
 
     def _run(self, command: list[str]) -> None:
         """Let a keeper run one of PostgreSQL's programs."""
@@ -281,41 +273,21 @@ class Postgres:
             lock=str(folder / "data" / "postmaster.pid"),
             remove=self._given_folder is None,
         )
-        with (folder / "log").open("ab") as log:
-            self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, json.dumps(job._asdict())],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-                start_new_session=True,  # Ctrl-C is the owner's to answer
-            )
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+        self._process = KeptProcess(job, folder / "log", environment)
 
     def _ask(self, signal: bytes) -> None:
-        if self._keeper is not None and self._keeper.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._keeper.stdin.write(signal)
-                self._keeper.stdin.flush()
+        if self._process is not None:
+            self._process.ask(signal)
 
     def _ended(self, patience_s: float = _STOP_PATIENCE_S) -> bool:
-        """Whether the keeper ends in time."""
-        if self._keeper is None:
-            return True
-        try:
-            self._keeper.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        """Whether the program ends in time."""
+        return self._process is None or self._process.ends_within(patience_s)
 
-    def _forget_keeper(self) -> int:
-        """Let the rope go, which ends what may still run; 0 when the program ended well."""
-        if self._keeper is None:
-            return 0
-        ended, self._keeper = self._keeper, None
-        if ended.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                ended.stdin.close()
-        return ended.wait()
+    def _release(self) -> int:
+        """End what may still run; 0 when the program ended well."""
+        released, self._process = self._process, None
+        return 0 if released is None else released.release()
 
 
 def _free_port() -> int:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any
 import requests
 
 from sandbox.processes import keeper, listen
+from sandbox.processes.kept_process import KeptProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 START_PATIENCE_S = 60.0
@@ -47,7 +47,7 @@ class FunctionProcess:
         self.environment = dict(environment)
         self._folder = folder
         self._root = root
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._process: KeptProcess | None = None
         self._port = 0
 
     @property
@@ -60,7 +60,12 @@ class FunctionProcess:
     @property
     def running(self) -> bool:
         """Whether the process runs."""
-        return self._keeper is not None and self._keeper.poll() is None
+        return self._process is not None and self._process.running
+
+    @property
+    def process_id(self) -> int | None:
+        """The process under which the function's run; None while none does."""
+        return None if self._process is None else self._process.process_id
 
     @property
     def output(self) -> str:
@@ -90,15 +95,7 @@ class FunctionProcess:
             lock=str(self._folder / "no-lock"),
             remove=True,  # should the owner be killed
         )
-        with self._log.open("ab") as log:
-            self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, json.dumps(job._asdict())],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env=self._process_environment(),
-                start_new_session=True,  # Ctrl-C is the owner's to answer
-            )
+        self._process = KeptProcess(job, self._log, self._process_environment())
         self._port = self._await_port()
 
     def ready(self) -> None:
@@ -150,8 +147,13 @@ class FunctionProcess:
 
     def _process_environment(self) -> dict[str, str]:
         """The settings, and of the owner's environment only what a program cannot do without."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-        own = {"PYTHONPATH": str(self._root), "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
+        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        own = {
+            "HOME": str(self._folder),  # gunicorn leaves a folder of its own there
+            "PYTHONPATH": str(self._root),
+            "PYTHONUNBUFFERED": "1",
+            "LC_ALL": "C.UTF-8",
+        }
         return {**kept, **own, **self.environment}
 
     def _await_port(self) -> int:
@@ -167,16 +169,11 @@ class FunctionProcess:
         return FunctionError(f"{self.target.name} {what}:\n{tail}")
 
     def _end(self, ask: bytes) -> None:
-        ended, self._keeper = self._keeper, None
-        if ended is None or ended.stdin is None:
+        ended, self._process = self._process, None
+        if ended is None:
             return
-        for request in (ask, keeper.KILL):
-            with contextlib.suppress(BrokenPipeError):
-                ended.stdin.write(request)
-                ended.stdin.flush()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                ended.wait(STOP_PATIENCE_S)
+        for signal in (ask, keeper.KILL):
+            ended.ask(signal)
+            if ended.ends_within(STOP_PATIENCE_S):
                 break
-        with contextlib.suppress(BrokenPipeError):
-            ended.stdin.close()
-        ended.wait()
+        ended.release()

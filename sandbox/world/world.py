@@ -12,11 +12,10 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from ops.schema.migrate import migrate
 from sandbox.changenow.exchange import Schedule
@@ -29,29 +28,23 @@ from sandbox.pubsub.server import PubSub
 from sandbox.secret_manager.server import SecretManager
 from sandbox.world import operations
 from sandbox.world.addresses import (
-    BATCH_QUEUE,
-    CHECK_TOPIC,
-    EVENTS_TOPIC,
     FOLDER_PREFIX,
-    LOCATION,
     POLICY_SECRET,
-    PROJECT,
     RESPONSE_QUEUE,
     THRESHOLD_SECRET,
     Addresses,
     queue_path,
-    topic_path,
 )
-from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess
+from sandbox.world.environment import CHANGENOW_API_KEY, SIGNING_KEY, function_environment
+from sandbox.world.function_process import FunctionProcess
+from sandbox.world.functions import Functions
+from sandbox.world.furnishing import create_queues, create_secrets, create_topics
 
 T = TypeVar("T")
 Held = Callable[[], AbstractContextManager[None]]
 
-SIGNING_KEY = "sandbox-signing-key"
-HOST_WALLET_USDT = "0x" + "a0" * 20
-HOST_WALLET_ETH = "0x" + "b0" * 20
-WAIT_S = 30.0
-POLL_S = 0.02
+WAIT_S: Final = 30.0
+POLL_S: Final = 0.02
 
 
 class StillWaitingError(Exception):
@@ -82,13 +75,13 @@ class World:
         self.cloud_tasks = CloudTasks()
         self.secret_manager = SecretManager()
         self.pubsub = PubSub()
-        self.changenow = ChangeNow(schedule=self.wishes.schedule)
+        self.changenow = ChangeNow(api_key=CHANGENOW_API_KEY, schedule=self.wishes.schedule)
         self._held = held
         self._stack = ExitStack()
         self._folder: Path | None = None
-        self._functions: dict[str, FunctionProcess] = {}
         self._gchostpay1: GCHostPay1 | None = None
         self._gcaccumulator: GCAccumulator | None = None
+        self._functions: Functions | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -101,21 +94,17 @@ class World:
         """Return when everything answers; what was started so far is stopped if a step fails."""
         steps: tuple[Callable[[], None], ...] = (
             self._make_folder,
-            self._start_postgres,
-            self._start_neighbours,
-            self._start_swap_executed,
-            self._start_gchostpay1,
-            self._start_check_threshold,
-            self._migrate,
-            self._start_gcaccumulator,
+            self._start_outside,
+            self._start_peers,
+            self._start_functions,
+            self._prepare_database,
             self._furnish,
         )
         try:
             for step in steps:
                 with self._held():
                     step()
-            for function in self._functions.values():
-                function.ready()
+            self.functions.ready()
             self.addresses.write()
         except BaseException:
             self.stop()
@@ -142,33 +131,30 @@ class World:
         return _there(self._gcaccumulator)
 
     @property
+    def functions(self) -> Functions:
+        """Both functions' processes."""
+        return _there(self._functions)
+
+    @property
     def database_url(self) -> str:
         """The migrated database."""
         return self.postgres.url()
 
     def function(self, name: str) -> FunctionProcess:
         """The process of ``check_threshold`` or ``swap_executed``."""
-        return self._functions[name]
+        return self.functions[name]
 
     def logs(self, name: str) -> list[dict[str, Any]]:
         """The structured log lines of a function, oldest first."""
-        return self._functions[name].log_lines
+        return self.functions[name].log_lines
 
     @property
     def addresses(self) -> Addresses:
         """Where everything is."""
-        return Addresses(
-            folder=str(self.folder),
-            owner=os.getpid(),
-            database_url=self.database_url,
-            cloud_tasks=self.cloud_tasks.address,
-            secret_manager=self.secret_manager.address,
-            pubsub=self.pubsub.address,
-            changenow_url=self.changenow.url,
-            gchostpay1_url=self.gchostpay1.url,
-            gcaccumulator_url=self.gcaccumulator.url,
-            check_threshold_url=self.function("check_threshold").url,
-            swap_executed_url=self.function("swap_executed").url,
+        return replace(
+            self._outside,
+            check_threshold_url=self.functions.check_threshold.url,
+            swap_executed_url=self.functions.swap_executed.url,
         )
 
     # What people and neighbours do.
@@ -208,95 +194,64 @@ class World:
         self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
 
-    def _start_postgres(self) -> None:
-        self._stack.callback(self.postgres.stop)
-        self.postgres.start()
+    def _start_outside(self) -> None:
+        for server in (self.postgres, self.secret_manager, self.pubsub, self.cloud_tasks, self.changenow):
+            self._stack.callback(server.stop)
+            server.start()
 
-    def _start_neighbours(self) -> None:
-        for neighbour in (self.secret_manager, self.pubsub, self.cloud_tasks, self.changenow):
-            self._stack.callback(neighbour.stop)
-            neighbour.start()
-
-    def _start_swap_executed(self) -> None:
-        settings = {**self._common_settings(), **self.wishes.environment}
-        self._start_function(FunctionProcess(SWAP_EXECUTED, settings, self.folder))
-
-    def _start_check_threshold(self) -> None:
-        settings = {
-            **self._common_settings(),
-            "CLOUD_TASKS_LOCATION": LOCATION,
-            "GCHOSTPAY1_BATCH_QUEUE": BATCH_QUEUE,
-            "GCHOSTPAY1_URL": self.gchostpay1.url,
-            "HOST_WALLET_USDT_ADDRESS": HOST_WALLET_USDT,
-            "HOST_WALLET_ETH_ADDRESS": HOST_WALLET_ETH,
-            "CLOUD_TASKS_EMULATOR_HOST": self.cloud_tasks.address,
-            "SECRET_MANAGER_EMULATOR_HOST": self.secret_manager.address,
-            **self.wishes.environment,
-        }
-        self._start_function(FunctionProcess(CHECK_THRESHOLD, settings, self.folder))
-
-    def _start_function(self, function: FunctionProcess) -> None:
-        self._functions[function.target.name] = function
-        self._stack.callback(function.stop)
-        function.start()
-
-    def _common_settings(self) -> dict[str, str]:
-        return {
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "SUCCESS_URL_SIGNING_KEY": SIGNING_KEY,
-            "CHANGENOW_API_KEY": self.changenow.api_key,
-            "CHANGENOW_API_URL": self.changenow.url,
-            "DATABASE_URL": self.database_url,
-            "BATCH_EVENTS_TOPIC": EVENTS_TOPIC,
-            "PUBSUB_EMULATOR_HOST": self.pubsub.address,
-        }
-
-    def _start_gchostpay1(self) -> None:
+    def _start_peers(self) -> None:
+        """Start the services beside ours; where the callbacks go is told when the functions are there."""
         endpoints = Endpoints(
             changenow_url=self.changenow.url,
-            changenow_api_key=self.changenow.api_key,
+            changenow_api_key=CHANGENOW_API_KEY,
             tasks_address=self.cloud_tasks.address,
             response_queue=queue_path(RESPONSE_QUEUE),
-            microbatch_url=self.function("swap_executed").url,
+            microbatch_url="",
         )
         self._gchostpay1 = GCHostPay1(signing_keys=SIGNING_KEY, endpoints=endpoints)
-        self._stack.callback(self._gchostpay1.stop)
-        self._gchostpay1.start()
-
-    def _migrate(self) -> None:
-        migrate(lambda: connect(self.database_url))
-
-    def _start_gcaccumulator(self) -> None:
         self._gcaccumulator = GCAccumulator(database_url=self.database_url, fee_pct=self.wishes.fee_pct)
-        self._stack.callback(self._gcaccumulator.stop)
-        self._gcaccumulator.start()
+        for peer in (self._gchostpay1, self._gcaccumulator):
+            self._stack.callback(peer.stop)
+            peer.start()
+
+    def _start_functions(self) -> None:
+        environment = {**function_environment(self._outside), **self.wishes.environment}
+        self._functions = Functions(environment, self.folder)
+        self._stack.callback(self._functions.stop)
+        self._functions.start()
+        where = self._functions.swap_executed.url
+        self.gchostpay1.endpoints = replace(self.gchostpay1.endpoints, microbatch_url=where)
+
+    def _prepare_database(self) -> None:
+        migrate(lambda: connect(self.database_url))
 
     def _furnish(self) -> None:
         """Queues, topics, secrets and the trigger, as Terraform makes them in the cloud."""
-        for topic in (CHECK_TOPIC, EVENTS_TOPIC):
-            self.pubsub.create_topic(topic_path(topic))
-        self.pubsub.create_subscription(
-            f"projects/{PROJECT}/subscriptions/eventarc-{LOCATION}-check-threshold-sub-001",
-            topic_path(CHECK_TOPIC),
-            push_endpoint=self.function("check_threshold").url,
+        create_topics(self.pubsub, check_threshold_url=self.functions.check_threshold.url)
+        create_queues(self.cloud_tasks)
+        create_secrets(
+            self.secret_manager,
+            threshold_usd=self.wishes.threshold_usd,
+            policy=self.wishes.policy,
+            swap_executed_url=self.functions.swap_executed.url,
         )
-        for queue in (BATCH_QUEUE, RESPONSE_QUEUE):
-            self.cloud_tasks.create_queue(
-                queue_path(queue),
-                max_concurrent_dispatches=10,
-                max_attempts=10,
-                max_retry_duration=timedelta(hours=24),
-            )
-        secrets = {
-            THRESHOLD_SECRET: self.wishes.threshold_usd,
-            POLICY_SECRET: self.wishes.policy,
-            "GCHOSTPAY1_BATCH_QUEUE": BATCH_QUEUE,
-            "MICROBATCH_RESPONSE_QUEUE": RESPONSE_QUEUE,
-            "MICROBATCH_URL": self.function("swap_executed").url,
-        }
-        for secret_id, value in secrets.items():
-            if value is not None:
-                self.secret_manager.add_version(PROJECT, secret_id, value)
+
+    @property
+    def _outside(self) -> Addresses:
+        """Where everything but the functions is."""
+        return Addresses(
+            folder=str(self.folder),
+            owner=os.getpid(),
+            database_url=self.database_url,
+            cloud_tasks=self.cloud_tasks.address,
+            secret_manager=self.secret_manager.address,
+            pubsub=self.pubsub.address,
+            changenow_url=self.changenow.url,
+            gchostpay1_url=self.gchostpay1.url,
+            gcaccumulator_url=self.gcaccumulator.url,
+            check_threshold_url="",
+            swap_executed_url="",
+        )
 
 
 def _there(part: T | None) -> T:

@@ -162,8 +162,8 @@ def seconds(work: Callable[[], object]) -> float:
 
 def peak_mib(function: FunctionProcess) -> float:
     """The largest resident memory that the function's worker process has had."""
-    assert function._keeper is not None
-    return max(_peak_kib(child) for child in _descendants(function._keeper.pid)) / 1024
+    assert function.process_id is not None
+    return max(_peak_kib(child) for child in _descendants(function.process_id)) / 1024
 
 
 def at_once(work: list[Callable[[], object]], workers: int) -> float:

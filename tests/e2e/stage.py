@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess
+from sandbox.world.function_process import FunctionProcess
+from sandbox.world.functions import Functions
 from tests.rig import API_KEY, PROJECT, SIGNING_KEY, Peers, Rig
 from tests.sessions import open_session
 
@@ -43,15 +44,19 @@ class Stage:
     """The two processes and what surrounds them; *rig* plays people and neighbours with a session of its own."""
 
     rig: Rig
-    check_threshold: FunctionProcess
-    swap_executed: FunctionProcess
+    functions: Functions
     _read_up_to: dict[str, int] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
 
     @property
-    def functions(self) -> tuple[FunctionProcess, FunctionProcess]:
-        """Both processes."""
-        return (self.check_threshold, self.swap_executed)
+    def check_threshold(self) -> FunctionProcess:
+        """The process of check_threshold."""
+        return self.functions.check_threshold
+
+    @property
+    def swap_executed(self) -> FunctionProcess:
+        """The process of swap_executed."""
+        return self.functions.swap_executed
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -216,17 +221,14 @@ def running_stage(
     """Start both functions on a migrated database, which they see at *seen_database_url* where that is another."""
     rig = Rig(database_url, peers)
     environment = {**rig.environment, "DATABASE_URL": seen_database_url or database_url, **(settings or {})}
-    functions = [FunctionProcess(target, environment, folder) for target in (CHECK_THRESHOLD, SWAP_EXECUTED)]
+    functions = Functions(environment, folder)
     try:
-        for function in functions:
-            function.start()
-        for function in functions:
-            function.ready()
-        stage = Stage(rig, check_threshold=functions[0], swap_executed=functions[1])
+        functions.start()
+        functions.ready()
+        stage = Stage(rig, functions)
         stage.reset()
         yield stage
     finally:
-        for function in functions:
-            function.kill()  # a stop in good order would wait for what still hangs
+        functions.kill()  # a stop in good order would wait for what still hangs
         with suppress(Exception):  # the server may be gone by now
             rig.close()

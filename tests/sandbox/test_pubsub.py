@@ -37,12 +37,6 @@ def check(event):
 
 
 @pytest.fixture
-def target() -> Iterator[Responder]:
-    with Responder() as running:
-        yield running
-
-
-@pytest.fixture
 def server() -> Iterator[PubSub]:
     with PubSub(redelivery_min_s=0.001, redelivery_max_s=0.002) as running:
         running.create_topic(TOPIC)

@@ -38,7 +38,7 @@ def test_database_away_and_back(site: Site, pubsub: PubSub) -> None:
     stage.rig.pay("30.00")
     token = stage.rig.response(batch, "48.50")
     assert stage.health().status_code == 200
-    keepers = [function._keeper for function in stage.functions]
+    processes = [function.process_id for function in stage.functions]
 
     site.postgres.kill()
     pubsub.publish(TOPIC, b"check")
@@ -59,7 +59,7 @@ def test_database_away_and_back(site: Site, pubsub: PubSub) -> None:
     assert [row["conversion_status"] for row in stage.rig.batches()] == ["completed", "swapping"]
     stage.assert_money_in_place()
     assert {"database_unavailable", "callback_deferred", "batch_created", "batch_completed"} <= set(stage.events())
-    assert keepers == [function._keeper for function in stage.functions]
+    assert processes == [function.process_id for function in stage.functions]
     assert all(function.running for function in stage.functions)
 
 

@@ -1,0 +1,41 @@
+"""Both functions as processes, started, awaited and ended together."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sandbox.world.function_process import CHECK_THRESHOLD, ROOT, SWAP_EXECUTED, FunctionProcess
+
+
+class Functions:
+    """The two processes in one folder, with one environment: each reads of it what it needs."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path, *, root: Path = ROOT) -> None:
+        self.check_threshold = FunctionProcess(CHECK_THRESHOLD, environment, folder, root=root)
+        self.swap_executed = FunctionProcess(SWAP_EXECUTED, environment, folder, root=root)
+
+    def __iter__(self) -> Iterator[FunctionProcess]:
+        yield self.check_threshold
+        yield self.swap_executed
+
+    def __getitem__(self, name: str) -> FunctionProcess:
+        return next(function for function in self if function.target.name == name)
+
+    def start(self) -> None:
+        """Start both; their ports are open on return, ready() waits for the rest."""
+        for function in self:
+            function.start()
+
+    def ready(self) -> None:
+        """Return once both answer."""
+        for function in self:
+            function.ready()
+
+    def stop(self) -> None:
+        """End both in good order, waiting for what they are at; a second time is harmless."""
+        for function in self:
+            function.stop()
+
+    def kill(self) -> None:
+        """End both at once."""
+        for function in self:
+            function.kill()
