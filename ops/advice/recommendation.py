@@ -78,7 +78,7 @@ class Recommendation:
         )
 
 
-def recommend(
+def recommend_levers(
     arrivals: Arrivals,
     prices: Prices,
     *,

@@ -1,6 +1,12 @@
--- name: sum_recent_payments
--- What came in, whatever became of it since; rows without usable dollars do not count.
-SELECT COUNT(*) AS payments, COALESCE(SUM(accumulated_eth), 0) AS volume_usd
+-- name: list_arrivals
+-- What came in, whatever became of it since, as whole microseconds and whole units of 1e-8 dollars; rows without usable
+-- dollars or time do not count.
+SELECT
+    CAST(EXTRACT(EPOCH FROM created_at) * 1000000 AS bigint) AS instant_us,
+    CAST(accumulated_eth * 100000000 AS bigint) AS amount
 FROM payout_accumulation
-WHERE created_at >= (NOW() AT TIME ZONE 'UTC') - CAST(:days AS integer) * INTERVAL '1 day'
-    AND accumulated_eth > 0 AND accumulated_eth < 'Infinity';
+WHERE created_at >= CAST(:since AS timestamp)
+    AND created_at < 'infinity'
+    AND accumulated_eth > 0
+    AND accumulated_eth < 10000000000
+ORDER BY created_at, id;

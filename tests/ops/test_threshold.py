@@ -1,11 +1,13 @@
-"""A threshold suggested from what came in."""
+"""A threshold recommended from what came in."""
 
-from datetime import timedelta
+import csv
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from ops.verbs.steer.threshold import calculate_optimal_threshold
+from ops.advice.frequency import calculate_optimal_threshold
 from tests.ops.conftest import Shell
 from tests.rig import Rig
 
@@ -26,25 +28,43 @@ def test_the_documents_rule(daily: str, size: str, hours: int, expected: str) ->
 
 
 def test_the_recommendation_is_made_from_the_payments(rig: Rig, shell: Shell) -> None:
-    """Old payments and odd rows do not count; an empty table says so."""
+    """Old payments and odd rows do not count; today's levers are those of the newest check."""
     assert shell("threshold", "recommend").code == 1
-    rig.pay(*["40.00"] * 30, "NaN", "-7")
+    rig.set_policy('{"max_age_hours": 12}')
+    rig.set_threshold("33.00")
+    rig.check()
+    for hour in range(200):
+        rig.pay("5.00", age=timedelta(hours=hour))
+    rig.pay("NaN", "-7", "1.00")
     rig.pay("9000.00", age=timedelta(days=40))
-    typed = shell("threshold", "recommend", "--hours", 12, "--days", 10)
+    typed = shell("threshold", "recommend", "--days", 10, "--json")
     assert typed.code == 0
-    assert "threshold of $60.00" in typed.out
-    typed = shell("threshold", "recommend", "--hours", 12, "--days", 10, "--json")
-    assert typed.document == {
-        "days": 10,
-        "hours": 12,
-        "payments": 30,
-        "volume_usd": "1200.00000000",
-        "threshold_usd": "60",
-    }
+    advice = typed.document
+    assert advice["payments"] == 201
+    assert (advice["today"]["threshold_usd"], advice["today"]["max_age_hours"]) == ("33.00000000", "12")
+    assert advice["by_frequency"] == {"hours": 6, "threshold_usd": "30"}
+    assert advice["saving_interval_usd_a_day"] is None
+    assert Decimal(advice["recommended"]["cost_usd_a_day"]) <= Decimal(advice["today"]["cost_usd_a_day"])
+
+
+def test_a_file_is_replayed_without_a_database(tmp_path: Path, bare_shell: Shell) -> None:
+    """Somebody who has not installed anything yet can try it; the answer is one that can be typed."""
+    file = tmp_path / "payments.csv"
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    with file.open("w", newline="") as lines:
+        rows = csv.writer(lines)
+        rows.writerow(["created_at", "amount_usd"])
+        rows.writerows([(start + timedelta(hours=hour)).isoformat(), "5.00"] for hour in range(3000))
+    typed = bare_shell("threshold", "recommend", "--csv", file, "--longest-wait", 30)
+    assert typed.code == 0
+    assert "3000 payments in 125 days" in typed.out
+    assert "To set it: ./microbatch threshold set " in typed.out
+    assert bare_shell("threshold", "recommend", "--csv", file, "--waiting-cost", 0).code == 2
 
 
 def test_a_bad_question_is_refused(bare_shell: Shell) -> None:
-    """Zero hours, or no settings: one clear line."""
+    """A swap that costs less than nothing, or no settings: one clear line."""
+    assert bare_shell("threshold", "recommend", "--swap-cost", "-1").code == 2
     assert bare_shell("threshold", "recommend", "--hours", 0).code == 2
     typed = bare_shell("threshold", "recommend")
     assert typed.code == 1

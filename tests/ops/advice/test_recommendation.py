@@ -11,7 +11,7 @@ import pytest
 from ops.advice.arrivals import Arrivals, sorted_arrivals
 from ops.advice.costs import Prices, dearer_pct, dollars_an_hour, economic_threshold_usd, two_digits
 from ops.advice.judgement import cheapest, saving, try_all, weekly_costs
-from ops.advice.recommendation import choices_around, recommend, to_document
+from ops.advice.recommendation import choices_around, recommend_levers, to_document
 from ops.advice.replay import Levers
 from shared.errors import ValueImpossible
 
@@ -47,7 +47,7 @@ def test_even_arrivals_are_advised_as_the_textbook_has_it() -> None:
 
 def test_a_saving_that_is_there_is_shown_with_its_interval() -> None:
     """At $20 a batch has three payments: the interval is above zero and holds the mean."""
-    advice = recommend(poisson(20_000, 365), PRICES, today=TODAY)
+    advice = recommend_levers(poisson(20_000, 365), PRICES, today=TODAY)
     assert advice.saving.is_certain
     assert advice.saving.interval is not None
     low, high = advice.saving.interval
@@ -59,28 +59,28 @@ def test_a_saving_that_is_there_is_shown_with_its_interval() -> None:
 
 def test_no_difference_is_claimed_where_none_is_shown() -> None:
     """Against levers that are as good already, nothing is promised."""
-    advice = recommend(poisson(20_000, 365), PRICES, today=TODAY)
-    again = recommend(poisson(20_000, 365), PRICES, today=advice.best.levers)
+    advice = recommend_levers(poisson(20_000, 365), PRICES, today=TODAY)
+    again = recommend_levers(poisson(20_000, 365), PRICES, today=advice.best.levers)
     assert not again.saving.is_certain
     assert again.saving.words() == "no difference that this history can show"
 
 
 def test_too_short_a_history_gets_no_interval() -> None:
     """Weeks that were not seen cannot be spoken for."""
-    advice = recommend(poisson(2_000, 40), PRICES, today=TODAY)
+    advice = recommend_levers(poisson(2_000, 40), PRICES, today=TODAY)
     assert advice.saving.interval is None
     assert "8 are needed" in advice.saving.words()
 
 
 def test_the_longest_wait_is_kept() -> None:
     """What is asked for holds on the payments that the advice was tuned on, and costs something."""
-    freely = recommend(poisson(3_000, 365), PRICES, today=TODAY)
-    bound = recommend(poisson(3_000, 365), PRICES, today=TODAY, longest_wait=timedelta(hours=13))
+    freely = recommend_levers(poisson(3_000, 365), PRICES, today=TODAY)
+    bound = recommend_levers(poisson(3_000, 365), PRICES, today=TODAY, longest_wait=timedelta(hours=13))
     assert freely.best.wait_longest > timedelta(hours=13)
     assert bound.best.levers.max_age_hours is not None
     assert bound.best.levers.max_age_hours <= 12
     with pytest.raises(ValueImpossible, match="longest wait"):
-        recommend(poisson(3_000, 365), PRICES, today=TODAY, longest_wait=timedelta(minutes=1))
+        recommend_levers(poisson(3_000, 365), PRICES, today=TODAY, longest_wait=timedelta(minutes=1))
 
 
 def test_the_weeks_are_the_whole() -> None:
@@ -102,7 +102,7 @@ def test_the_same_payments_give_the_same_advice() -> None:
 def test_too_few_payments_are_refused() -> None:
     """Nothing is told by a handful."""
     with pytest.raises(ValueImpossible, match="too few"):
-        recommend(poisson(20, 20), PRICES, today=TODAY)
+        recommend_levers(poisson(20, 20), PRICES, today=TODAY)
 
 
 def test_a_year_of_payments_is_quick() -> None:
@@ -110,7 +110,7 @@ def test_a_year_of_payments_is_quick() -> None:
     came_in = poisson(200_000, 365)
     said: list[tuple[int, int]] = []
     began = time.process_time()
-    advice = recommend(came_in, PRICES, today=TODAY, said=lambda *progress: said.append(progress))
+    advice = recommend_levers(came_in, PRICES, today=TODAY, said=lambda *progress: said.append(progress))
     assert time.process_time() - began < SECONDS_MAX
     assert advice.tried >= 300
     assert said[-1] == (advice.tried, advice.tried)
