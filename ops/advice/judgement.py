@@ -42,12 +42,12 @@ class Saving:
         return self.interval is not None and self.interval[0] > 0
 
     def words(self) -> str:
-        """What may be said of it."""
+        """What may be said of it: the rest of a sentence that begins with what was chosen."""
         if self.interval is None:
-            return f"{self.weeks} weeks to judge by, {WEEKS_MIN} are needed: no interval can be given"
+            return f"cannot be judged: {self.weeks} whole weeks to judge by, {WEEKS_MIN} are needed"
         if self.is_certain:
             return f"saves {self.interval[0]:.2f} to {self.interval[1]:.2f} dollars a day (nine in ten)"
-        return "no difference that this history can show"
+        return "makes no difference that this history can show"
 
 
 def try_all(

@@ -49,7 +49,10 @@ class Outcome:
 
 
 def replay(arrivals: Arrivals, levers: Levers) -> Iterator[Opened]:
-    """Every batch that *levers* would have opened, in order."""
+    """Every batch that *levers* would have opened, in order, up to the check that sees the last payment.
+
+    What age alone would have opened later is left out: nobody knows what would have come in until then.
+    """
     sums, instants, interval_us, total = arrivals.sums, arrivals.instants_us, arrivals.interval_us, len(arrivals)
     threshold, minimum = to_units(levers.threshold_usd), to_units(levers.minimum_usd)
     age_us = None if levers.max_age_hours is None else int(levers.max_age_hours * HOUR_US)
@@ -60,14 +63,12 @@ def replay(arrivals: Arrivals, levers: Levers) -> Iterator[Opened]:
         if age_us is not None:
             aged = -(-(instants[first] + age_us) // interval_us)
             if tick is None or aged < tick:
-                tick, last = (
-                    aged,
-                    bisect_right(instants, aged * interval_us, first, last + 1 if last < total else total) - 1,
-                )
+                tick = aged
+                last = bisect_right(instants, aged * interval_us, first, min(last + 1, total)) - 1
         if sums[min(last, total - 1) + 1] - sums[first] < minimum:
             last = _reached(sums, sums[first] + minimum, first, size)
             tick = ticks[last] if last < total else None
-        if tick is None:
+        if tick is None or tick > ticks[-1]:
             return
         end = seen[last]
         yield Opened(tick, first, end)

@@ -39,8 +39,7 @@ def walked(payments: Arrivals, levers: Levers) -> list[Opened]:
     found: list[Opened] = []
     first = 0
     tick = payments.ticks[0]
-    last_tick = payments.ticks[-1] + 200  # two days and more: whatever becomes of age has become of it
-    while tick <= last_tick and first < len(payments):
+    while tick <= payments.ticks[-1] and first < len(payments):
         end = payments.seen_at(tick)
         if end > first and opens(payments, levers, tick, first, end):
             found.append(Opened(tick, first, end))
