@@ -27,6 +27,8 @@ class Schedule:
     """How an exchange goes by itself: seconds in each state (None: until somebody moves it on), and its end."""
 
     new_s: float | None = 0.0
+    seen_after_s: float = 0.0
+    """From the deposit until ChangeNow sees it: the exchange is still waiting meanwhile."""
     confirming_s: float | None = 0.2
     exchanging_s: float | None = 0.3
     sending_s: float | None = 0.2
@@ -72,7 +74,7 @@ class Deposit:
     amount_eth: Decimal
     tx_hash: str
     received_at: datetime
-    is_seen: bool = True  # by ChangeNow
+    seen_at: datetime | None  # by ChangeNow; None: never
 
 
 @dataclass
@@ -88,17 +90,13 @@ class Exchange:
     refund_address: str | None
     created_at: datetime
     deposits: list[Deposit] = field(default_factory=list)
+    seen_deposit: Deposit | None = None  # the first that ChangeNow knows of
     history: list[tuple[str, datetime]] = field(default_factory=list)
     amount_from: Decimal | None = None
     amount_to: Decimal | None = None  # known when it is finished, not before
     payout_hash: str | None = None
     refund_amount: Decimal | None = None
     refund_hash: str | None = None
-
-    @property
-    def seen_deposit(self) -> Deposit | None:
-        """The first deposit that ChangeNow knows of."""
-        return next((deposit for deposit in self.deposits if deposit.is_seen), None)
 
     @property
     def status(self) -> str:
@@ -116,6 +114,21 @@ class Exchange:
         if self.status in FINAL and not is_late_payout:
             raise ValueError(f"exchange {self.id} is {self.status} and stays so")
         self.history.append((status, at))
+
+    def see(self, now: datetime) -> None:
+        """Let ChangeNow know of the first deposit that it can see by *now*."""
+        if self.seen_deposit is None:
+            visible = (deposit for deposit in self.deposits if deposit.seen_at is not None and deposit.seen_at <= now)
+            self.seen_deposit = next(visible, None)
+
+    def next_step(self, schedule: Schedule) -> tuple[str, datetime] | None:
+        """The state that follows by itself, and when: a deposit seen ends the waiting, unless it came too late."""
+        step = schedule.after(self.status, is_paid=self.seen_deposit is not None)
+        by_itself = None if step is None else (step[0], self.updated_at + step[1])
+        if self.status != "waiting" or self.seen_deposit is None or self.seen_deposit.seen_at is None:
+            return by_itself
+        confirming = ("confirming", max(self.updated_at, self.seen_deposit.seen_at))
+        return confirming if by_itself is None or confirming[1] <= by_itself[1] else by_itself
 
     def copy(self) -> "Exchange":
         """A record of this moment, which later events do not change."""

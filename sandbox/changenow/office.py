@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -71,12 +71,11 @@ class Office:
         """
         with self._lock:
             exchange = self._at(payin_address)
-            self._catch_up(exchange)
             now = self._clock()
-            exchange.deposits.append(Deposit(amount_eth, tx_hash, now, is_seen=not self.loses_deposits))
-            if exchange.status == "waiting" and not self.loses_deposits:
-                exchange.amount_from = amount_eth
-                exchange.enter("confirming", now)
+            seen_at = None if self.loses_deposits else now + timedelta(seconds=self.schedule.seen_after_s)
+            self._catch_up(exchange)
+            exchange.deposits.append(Deposit(amount_eth, tx_hash, now, seen_at))
+            self._catch_up(exchange)
             return exchange.id
 
     def advance(self, exchange_id: str) -> str:
@@ -144,16 +143,19 @@ class Office:
 
     def _catch_up(self, exchange: Exchange) -> None:
         """Enter the states whose time has come since somebody last looked."""
+        now = self._clock()
+        exchange.see(now)
         for _ in range(STEPS_MAX):
-            step = self.schedule.after(exchange.status, is_paid=exchange.seen_deposit is not None)
-            if step is None or exchange.updated_at + step[1] > self._clock():
+            step = exchange.next_step(self.schedule)
+            if step is None or step[1] > now:
                 return
-            self._enter(exchange, step[0], exchange.updated_at + step[1])
+            self._enter(exchange, *step)
 
     def _enter(self, exchange: Exchange, status: str, at: datetime) -> None:
         exchange.enter(status, at)
-        if status == "confirming" and exchange.amount_from is None:
-            exchange.amount_from = exchange.expected_amount_from
+        if status == "confirming":
+            seen = exchange.seen_deposit
+            exchange.amount_from = exchange.expected_amount_from if seen is None else seen.amount_eth
         if status == "refunded":
             self._send_back(exchange)
         if status == END:

@@ -9,13 +9,14 @@ from sandbox.world.world import Wishes, World
 
 # Slow enough to be watched.
 SCHEDULE = Schedule(confirming_s=2.0, exchanging_s=3.0, sending_s=2.0)
+QUESTION_INTERVAL_S = 5.0
 LOOK_S = 0.2
 
 
 def keep_running(interrupts: Interrupts, tick_s: float) -> NoReturn:
     """Run until a signal comes, with a scheduler's tick each *tick_s* seconds; 0: none."""
     print("starting PostgreSQL, the neighbours and the two functions ...", flush=True)
-    world = World(Wishes(schedule=SCHEDULE), held=interrupts.held)
+    world = World(Wishes(schedule=SCHEDULE, gchostpay1_interval_s=QUESTION_INTERVAL_S), held=interrupts.held)
     try:
         try:
             world.start()

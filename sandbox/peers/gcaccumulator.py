@@ -1,39 +1,25 @@
-"""GCAccumulator, which takes payments in: subtracts the TelePay fee and stores them as pending.
+"""GCAccumulator, which takes payments in: subtracts the TelePay fee and stores them as pending, by the deployed insert.
 
 The fee's rule: dollars = amount * (100 - fee percent) / 100, rounded down to 8 places. It queues
 nothing: the payment waits for its batch.
 """
 
-import contextlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pg8000.dbapi
 
+from sandbox.peers.database import database_connection
+from sandbox.peers.gcaccumulator_inserts import INSERTS, Generation
 from sandbox.wire.decimal_json import load_json
 from sandbox.wire.http_server import Answer, HttpServer, Request
 
-CONNECT_TIMEOUT_S = 5
 AMOUNT_USD_MAX = Decimal("99999999.99")  # the column is NUMERIC(10,2)
 OUTCOME_ETH_MAX = Decimal("1e12")  # the column is NUMERIC(30,18)
 EIGHT_PLACES = Decimal("1e-8")
-
-INSERT = """
-INSERT INTO payout_accumulation (
-    client_id, user_id, subscription_id, payment_amount_usd, payment_currency, payment_timestamp,
-    accumulated_eth, conversion_status, client_wallet_address, client_payout_currency,
-    client_payout_network, nowpayments_payment_id, nowpayments_pay_address,
-    nowpayments_outcome_amount
-) VALUES (
-    %s, %s, CAST(%s AS INTEGER), %s, %s, %s, %s, 'pending', %s, %s, %s,
-    CAST(%s AS VARCHAR), CAST(%s AS VARCHAR), CAST(%s AS NUMERIC)
-) RETURNING id
-"""
 
 
 class BadPaymentError(Exception):
@@ -64,10 +50,18 @@ def after_fee(amount_usd: Decimal, fee_pct: Decimal) -> Decimal:
 
 
 class GCAccumulator(HttpServer):
-    """The service; *fee_pct* and *database_url* may be changed while it runs."""
+    """The service; *fee_pct*, *generation* and *database_url* may be changed while it runs."""
 
-    def __init__(self, *, database_url: str, fee_pct: Decimal = Decimal(3), port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        database_url: str,
+        fee_pct: Decimal = Decimal(3),
+        generation: Generation = Generation.OCTOBER,
+        port: int = 0,
+    ) -> None:
         super().__init__(port)
+        self.generation = generation
         self.database_url = database_url
         self.fee_pct = fee_pct
 
@@ -80,7 +74,7 @@ class GCAccumulator(HttpServer):
         try:
             payment = parse_payment(request.body)
             with database_connection(self.database_url) as connection:
-                number = insert_payout_accumulation_pending(connection, payment, self.fee_pct)
+                number = insert_payout_accumulation_pending(connection, payment, self.fee_pct, self.generation)
         except BadPaymentError as error:
             return Answer(400, {"status": "error", "message": str(error)})
         except (OSError, pg8000.dbapi.Error) as error:
@@ -95,36 +89,15 @@ class GCAccumulator(HttpServer):
         return Answer(200, document)
 
 
-def connect(url: str) -> Any:
-    """A new connection to the database at *url*."""
-    parts = urlsplit(url)
-    return pg8000.dbapi.connect(
-        unquote(parts.username or ""),
-        host=parts.hostname or "",
-        port=parts.port or 5432,
-        password=unquote(parts.password or ""),
-        database=unquote(parts.path.removeprefix("/")),
-        timeout=CONNECT_TIMEOUT_S,
-        ssl_context=False,  # loopback
-    )
-
-
-@contextlib.contextmanager
-def database_connection(url: str) -> Iterator[Any]:
-    """A connection for one request; what was not committed is undone."""
-    connection = connect(url)
-    try:
-        yield connection
-    finally:
-        with contextlib.suppress(pg8000.dbapi.Error, OSError):
-            connection.close()
-
-
-def insert_payout_accumulation_pending(connection: Any, payment: Payment, fee_pct: Decimal) -> int:
+def insert_payout_accumulation_pending(
+    connection: Any, payment: Payment, fee_pct: Decimal, generation: Generation = Generation.OCTOBER
+) -> int:
     """Store *payment* as pending, commit, and return its id."""
+    amount_usd = after_fee(payment.amount_usd, fee_pct)
+    fee_usd = () if generation is Generation.DOCUMENT else (payment.amount_usd - amount_usd,)
     cursor = connection.cursor()
     cursor.execute(
-        INSERT,
+        INSERTS[generation],
         (
             payment.client_id,
             payment.user_id,
@@ -132,13 +105,14 @@ def insert_payout_accumulation_pending(connection: Any, payment: Payment, fee_pc
             payment.amount_usd,
             payment.currency,
             payment.paid_at,
-            after_fee(payment.amount_usd, fee_pct),
             payment.wallet_address,
             payment.payout_currency,
             payment.payout_network,
             payment.nowpayments_payment_id,
             payment.nowpayments_pay_address,
             payment.outcome_amount_eth,
+            *fee_usd,
+            amount_usd,
         ),
     )
     (number,) = cursor.fetchone()

@@ -34,11 +34,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back: a status and a JSON document."""
+    """What goes back: a status and a JSON document, or *body* as it is instead."""
 
     status: int
     document: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
 
 
 class HttpServer(Server):
@@ -208,7 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_answer(self, answer: Answer) -> None:
         headers = {"Content-Type": "application/json", **answer.headers}
-        self._send(answer.status, dump_json(answer.document), headers)
+        body = dump_json(answer.document) if answer.body is None else answer.body
+        self._send(answer.status, body, headers)
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)

@@ -9,7 +9,7 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud.secretmanager_v1 import types
 from google.pubsub_v1.types import PubsubMessage
 
-from sandbox.peers.gcaccumulator import database_connection
+from sandbox.peers.database import database_connection
 from sandbox.wire.google_clients import publisher_client, secrets_client
 from sandbox.world.addresses import CHECK_TOPIC, PROJECT, Addresses, topic_path
 

@@ -21,8 +21,10 @@ from ops.schema.migrate import migrate
 from sandbox.changenow.exchange import Schedule
 from sandbox.changenow.server import ChangeNow
 from sandbox.cloud_tasks.server import CloudTasks
-from sandbox.peers.gcaccumulator import GCAccumulator, connect
-from sandbox.peers.gchostpay1 import Endpoints, GCHostPay1
+from sandbox.peers.database import connect
+from sandbox.peers.gcaccumulator import GCAccumulator
+from sandbox.peers.gcaccumulator_inserts import Generation
+from sandbox.peers.gchostpay1 import Behaviour, Endpoints, GCHostPay1
 from sandbox.postgres.server import Postgres
 from sandbox.pubsub.server import PubSub
 from sandbox.secret_manager.server import SecretManager
@@ -59,6 +61,9 @@ class Wishes:
     policy: str | None = None  # the JSON of MICRO_BATCH_POLICY; None: no such secret
     fee_pct: Decimal = Decimal(3)
     schedule: Schedule = field(default_factory=Schedule)  # how fast an exchange goes
+    gcaccumulator: Generation = Generation.DOCUMENT
+    gchostpay1: Behaviour = field(default_factory=Behaviour)
+    gchostpay1_interval_s: float = 1.0  # between its questions; 300 s in production
     environment: Mapping[str, str] = field(default_factory=dict)  # further settings of the functions
 
 
@@ -208,8 +213,15 @@ class World:
             response_queue=queue_path(RESPONSE_QUEUE),
             microbatch_url="",
         )
-        self._gchostpay1 = GCHostPay1(signing_keys=SIGNING_KEY, endpoints=endpoints)
-        self._gcaccumulator = GCAccumulator(database_url=self.database_url, fee_pct=self.wishes.fee_pct)
+        self._gchostpay1 = GCHostPay1(
+            signing_keys=SIGNING_KEY,
+            endpoints=endpoints,
+            behaviour=self.wishes.gchostpay1,
+            interval_s=self.wishes.gchostpay1_interval_s,
+        )
+        self._gcaccumulator = GCAccumulator(
+            database_url=self.database_url, fee_pct=self.wishes.fee_pct, generation=self.wishes.gcaccumulator
+        )
         for peer in (self._gchostpay1, self._gcaccumulator):
             self._stack.callback(peer.stop)
             peer.start()

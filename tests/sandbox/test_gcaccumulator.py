@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import requests
 
+from sandbox.peers.database import create_deployed_tables
 from sandbox.peers.gcaccumulator import GCAccumulator, after_fee
+from sandbox.peers.gcaccumulator_inserts import Generation
 from sandbox.postgres.server import Postgres
 from tests.sessions import query
 
@@ -29,8 +31,15 @@ PAYMENT = {
 
 
 @pytest.fixture
-def accumulator(database_url: str) -> Iterator[GCAccumulator]:
-    with GCAccumulator(database_url=database_url) as service:
+def deployed_url(empty_database_url: str) -> str:
+    """A database of the deployed shape, before any migration of ours."""
+    create_deployed_tables(empty_database_url)
+    return empty_database_url
+
+
+@pytest.fixture
+def accumulator(deployed_url: str) -> Iterator[GCAccumulator]:
+    with GCAccumulator(database_url=deployed_url) as service:
         yield service
 
 
@@ -43,13 +52,13 @@ def stored(database_url: str) -> int:
     return int(query(database_url, "SELECT COUNT(*) FROM payout_accumulation")[0][0])
 
 
-def test_a_payment_is_stored_as_pending_less_the_fee(accumulator: GCAccumulator, database_url: str) -> None:
+def test_a_payment_is_stored_as_pending_less_the_fee(accumulator: GCAccumulator, deployed_url: str) -> None:
     """3 % of 12.50 dollars are TelePay's; every field arrives in its column; nothing is queued."""
     answer = pay(accumulator)
     rows = query(
-        database_url,
+        deployed_url,
         "SELECT id, client_id, user_id, subscription_id, payment_amount_usd, payment_currency,"
-        " payment_timestamp, accumulated_eth, accumulated_amount_usdt, conversion_status,"
+        " payment_timestamp, accumulated_amount_usdt, payment_fee_usd, conversion_status,"
         " client_wallet_address, client_payout_currency, client_payout_network,"
         " nowpayments_payment_id, nowpayments_pay_address, nowpayments_outcome_amount,"
         " batch_conversion_id, is_paid_out FROM payout_accumulation",
@@ -70,7 +79,7 @@ def test_a_payment_is_stored_as_pending_less_the_fee(accumulator: GCAccumulator,
         "usd",
         datetime(2026, 11, 22, 8, 0),  # noqa: DTZ001  # the column has no zone
         Decimal("12.12500000"),
-        None,
+        Decimal("0.37500000"),
         "pending",
         "0x" + "1" * 40,
         "usdt",
@@ -83,7 +92,7 @@ def test_a_payment_is_stored_as_pending_less_the_fee(accumulator: GCAccumulator,
     )
 
 
-def test_optional_fields_may_be_absent(accumulator: GCAccumulator, database_url: str) -> None:
+def test_optional_fields_may_be_absent(accumulator: GCAccumulator, deployed_url: str) -> None:
     """Numbers may come as JSON numbers or as text, and the moment of payment defaults to now."""
     answer = pay(
         accumulator,
@@ -96,14 +105,23 @@ def test_optional_fields_may_be_absent(accumulator: GCAccumulator, database_url:
         nowpayments_outcome_amount="absent",
     )
     rows = query(
-        database_url,
-        "SELECT user_id, subscription_id, accumulated_eth, nowpayments_outcome_amount,"
+        deployed_url,
+        "SELECT user_id, subscription_id, accumulated_amount_usdt, nowpayments_outcome_amount,"
         " ABS(EXTRACT(EPOCH FROM (NOW() AT TIME ZONE 'UTC') - payment_timestamp)) < 60"
         " FROM payout_accumulation",
     )
 
     assert answer.status_code == 200
     assert rows == [(17, None, Decimal("9.69030000"), None, True)]
+
+
+@pytest.mark.parametrize("generation", [Generation.DOCUMENT])
+def test_others_give_the_dollars_as_accumulated_eth(database_url: str, generation: Generation) -> None:
+    """On a migrated database; the payment waits all the same."""
+    with GCAccumulator(database_url=database_url, generation=generation) as accumulator:
+        assert pay(accumulator).status_code == 200
+    rows = query(database_url, "SELECT accumulated_eth, conversion_status FROM payout_accumulation")
+    assert rows == [(Decimal("12.12500000"), "pending")]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +159,7 @@ def test_the_fee_is_rounded_down_to_eight_places(amount: str, fee: str, expected
     ],
 )
 def test_bad_input_is_refused_by_name(
-    accumulator: GCAccumulator, database_url: str, changes: dict[str, Any], message: str
+    accumulator: GCAccumulator, deployed_url: str, changes: dict[str, Any], message: str
 ) -> None:
     """400, a message that names the field, and no row."""
     answer = pay(accumulator, **changes)
@@ -149,7 +167,7 @@ def test_bad_input_is_refused_by_name(
     assert answer.status_code == 400
     assert answer.json()["status"] == "error"
     assert message in answer.json()["message"]
-    assert stored(database_url) == 0
+    assert stored(deployed_url) == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"\xff\xfe"])

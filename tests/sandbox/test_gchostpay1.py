@@ -18,7 +18,7 @@ from sandbox.changenow.exchange import Exchange, Schedule
 from sandbox.changenow.market import ETH_TO_USDT
 from sandbox.changenow.server import ChangeNow
 from sandbox.cloud_tasks.server import CloudTasks
-from sandbox.peers.gchostpay1 import Behaviour, Endpoints, GCHostPay1
+from sandbox.peers.gchostpay1 import CHANGED, Behaviour, Endpoints, GCHostPay1
 from sandbox.wire.faults import cut, lose_answer, status
 from sandbox.wire.http_server import Answer, Request, Responder
 
@@ -60,7 +60,7 @@ def peers() -> Iterator[Peers]:
             response_queue=QUEUE,
             microbatch_url=callbacks.url,
         )
-        with GCHostPay1(signing_keys=f"{KEY}, an-older-key", endpoints=endpoints, poll_interval_s=0.01) as gchostpay1:
+        with GCHostPay1(signing_keys=f"{KEY}, an-older-key", endpoints=endpoints, interval_s=0.03) as gchostpay1:
             yield Peers(gchostpay1, changenow, cloud_tasks, callbacks)
 
 
@@ -133,8 +133,19 @@ def test_an_order_is_paid_and_called_back(peers: Peers) -> None:
     assert payment.usdt_received == Decimal("48.5")
 
 
-def test_the_same_order_twice_is_paid_once(peers: Peers) -> None:
-    """The second one is answered as a duplicate, also with another token for the same batch."""
+def test_as_deployed_an_order_that_comes_twice_is_paid_twice(peers: Peers) -> None:
+    """Nothing is looked up before the payment; both payments arrive while ChangeNow has seen neither."""
+    peers.changenow.schedule = Schedule(seen_after_s=0.3, confirming_s=0, exchanging_s=0, sending_s=0)
+    exchange, batch = peers.exchange(), str(uuid.uuid4())
+    token = signed(order_bytes(exchange, batch))
+    assert [peers.send(token).json()["status"] for _ in range(2)] == ["accepted"] * 2
+    eventually(lambda: len(peers.gchostpay1.payments_of(batch)) == 2)
+    assert len(peers.changenow.exchange(exchange.id).deposits) == 2
+
+
+def test_changed_it_looks_for_the_batch_before_it_pays(peers: Peers) -> None:
+    """The second order is answered as a duplicate, also with another token for the same batch."""
+    peers.gchostpay1.behaviour = CHANGED
     exchange, batch = peers.exchange(), str(uuid.uuid4())
     token = signed(order_bytes(exchange, batch))
     first = peers.send(token)
@@ -147,6 +158,66 @@ def test_the_same_order_twice_is_paid_once(peers: Peers) -> None:
     assert len(peers.gchostpay1.payments_of(batch)) == 1
     assert len(peers.changenow.exchange(exchange.id).deposits) == 1
     assert len(peers.received_tokens()) == 1
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour(), CHANGED], ids=["deployed", "changed"])
+def test_an_exchange_that_is_new_is_refused(peers: Peers, behaviour: Behaviour) -> None:
+    """As deployed the order is dead from then on; changed, its redelivery is looked at anew."""
+    peers.gchostpay1.behaviour = behaviour
+    peers.changenow.schedule = Schedule(new_s=None, confirming_s=0, exchanging_s=0, sending_s=0)
+    exchange, batch = peers.exchange(), str(uuid.uuid4())
+    token = signed(order_bytes(exchange, batch))
+    assert peers.send(token).status_code == 200
+    eventually(lambda: peers.gchostpay1.ledger.refused == {batch: "new"})
+    peers.changenow.advance(exchange.id)
+    eventually(lambda: behaviour == Behaviour() or not peers.gchostpay1.orders)
+    assert peers.send(token).status_code == 200
+    if behaviour == CHANGED:
+        eventually(lambda: bool(peers.received_tokens()))
+        return
+    for worker in peers.gchostpay1._workers:
+        worker.join(5)
+    assert peers.gchostpay1.payments == []
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour(), CHANGED], ids=["deployed", "changed"])
+def test_a_long_exchange_is_asked_about(peers: Peers, behaviour: Behaviour) -> None:
+    """As deployed four times, then never again and no callback; changed, until it is final."""
+    peers.gchostpay1.behaviour = behaviour
+    peers.changenow.schedule = Schedule.by_hand()
+    exchange = peers.exchange()
+    peers.send(signed(order_bytes(exchange, str(uuid.uuid4()))))
+    asked = 4 if behaviour == Behaviour() else 7
+
+    def questions() -> int:
+        return sum(request.name == "GET /exchange/by-id" for request in peers.changenow.requests)
+
+    eventually(lambda: questions() > asked)  # one of them before the payment
+    if behaviour == Behaviour():
+        peers.gchostpay1._workers[0].join(5)
+        assert not peers.gchostpay1._workers[0].is_alive()
+    peers.changenow.finish(exchange.id)
+    if behaviour == CHANGED:
+        eventually(lambda: bool(peers.received_tokens()))
+    assert len(peers.received_tokens()) == (behaviour == CHANGED)
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour(), CHANGED], ids=["deployed", "changed"])
+def test_the_callback_has_an_identity_only_when_changed(peers: Peers, behaviour: Behaviour) -> None:
+    """The deployed service gives its tasks no OIDC token."""
+    peers.gchostpay1.behaviour = behaviour
+    peers.send(signed(order_bytes(peers.exchange(), str(uuid.uuid4()))))
+    eventually(lambda: bool(peers.received_tokens()))
+    assert ("authorization" in peers.callbacks.requests[0].headers) == (behaviour == CHANGED)
+
+
+def test_it_pays_short_and_double_when_told_to(peers: Peers) -> None:
+    """Each deposit arrives as it was sent, and the callback tells what came out of the first."""
+    peers.gchostpay1.behaviour = Behaviour(pays_share=Decimal("0.5"), pays_times=2)
+    exchange = peers.exchange()
+    peers.send(signed(order_bytes(exchange, str(uuid.uuid4()))))
+    eventually(lambda: bool(peers.received_tokens()))
+    assert [d.amount_eth for d in peers.changenow.exchange(exchange.id).deposits] == [AMOUNT_ETH / 2] * 2
 
 
 def test_a_key_about_to_be_retired_still_opens_orders(peers: Peers) -> None:

@@ -123,6 +123,22 @@ def test_a_failed_exchange_can_be_paid_out_late(changenow: ChangeNow, clock: Clo
     assert (again.status_code, again.json()["error"]) == (409, "not_available")
 
 
+def test_a_deposit_is_seen_after_a_while(changenow: ChangeNow, clock: Clock) -> None:
+    """Still waiting meanwhile, so that a second order would be paid as well; too late is too late."""
+    changenow.schedule = Schedule(seen_after_s=60, confirming_s=None, expires_after_s=90)
+    made, late = numbers(create(changenow)), numbers(create(changenow))
+    changenow.deposit(made["payinAddress"], Decimal("0.0165"), HASH)
+    clock.pass_by(59)
+    assert by_id(changenow, made["id"])["status"] == "waiting"
+    changenow.deposit(late["payinAddress"], Decimal("0.0165"), HASH)
+    clock.pass_by(1)
+    told = by_id(changenow, made["id"])
+    assert (told["status"], told["amountFrom"]) == ("confirming", Decimal("0.0165"))
+    clock.pass_by(3600)
+    told = by_id(changenow, late["id"])
+    assert (told["status"], told["amountFrom"], told["payinHash"]) == ("expired", None, HASH)
+
+
 def test_a_deposit_can_be_lost(changenow: ChangeNow) -> None:
     """The coins have left, and ChangeNow knows nothing of them."""
     changenow.loses_deposits = True
