@@ -8,7 +8,7 @@ from tests.simulation.world.servers import Servers, running_servers
 
 
 @pytest.fixture(scope="session")
-def standing() -> Iterator[Servers]:
+def servers() -> Iterator[Servers]:
     """PostgreSQL and the stand-ins."""
-    with running_servers() as servers:
-        yield servers
+    with running_servers() as running:
+        yield running

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from logging import LogRecord
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from unittest.mock import patch
@@ -65,6 +66,9 @@ class Visitor(Protocol):
 
     def after(self, boundary: Boundary, connection: Any) -> None:
         """Called when the call has come back well."""
+
+    def logged(self, record: LogRecord) -> None:
+        """Called with every line that the process logs."""
 
     def sleep(self, seconds: float) -> None:
         """Wait as a client does before it tries again."""

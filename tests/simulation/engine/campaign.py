@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
-from tests.simulation.engine.player import play
-from tests.simulation.engine.turn import Journal
-from tests.simulation.history.generator import tell
-from tests.simulation.history.shrinking import describe, shortest
+from tests.simulation.engine.journal import Journal
+from tests.simulation.engine.play import play
+from tests.simulation.history.generator import generate
+from tests.simulation.history.printing import print_history
+from tests.simulation.history.shrinking import shortest
 from tests.simulation.world.servers import running_servers
 
 SHRINK_S = 60.0
@@ -18,7 +19,7 @@ TOLD_EVERY = 1000  # histories
 
 
 @dataclass
-class Account:
+class CampaignResult:
     """What came of a campaign."""
 
     journal: Journal = field(default_factory=Journal)
@@ -26,10 +27,10 @@ class Account:
     duration_s: float = 0.0
 
 
-def run(first: int, count: int, workers: int, shrink_s: float = SHRINK_S) -> Account:
+def run(first: int, count: int, workers: int, shrink_s: float = SHRINK_S) -> CampaignResult:
     """Play so many seeds from the first on."""
     began = time.monotonic()
-    account = Account()
+    account = CampaignResult()
     context = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     processes = []
@@ -75,18 +76,18 @@ def _work(sender: Connection, seeds: range, shrink_s: float) -> None:
     shrunk = 0
     with running_servers() as servers:
         for seed in seeds:
-            result = play(servers, tell(seed))
-            sender.send(result.journal)
+            result = play(servers, generate(seed))
+            sender.send(result.journal.totals())
             if result.broken is None:
                 continue
             if shrunk < SHRUNK_MAX and shrink_s:
                 result = shortest(servers, result, shrink_s)
                 shrunk += 1
-            sender.send(describe(result))
+            sender.send(print_history(result.history, result.broken))
     sender.close()
 
 
-def summary(account: Account) -> str:
+def summary(account: CampaignResult) -> str:
     """The account in a few lines."""
     journal = account.journal
     counts = journal.counts

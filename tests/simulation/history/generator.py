@@ -7,27 +7,27 @@ from random import Random
 from typing import Final
 
 from shared.outside.statements import STATEMENTS
-from tests.simulation.history.story import (
+from tests.simulation.history.vocabulary import (
     Accept,
     Action,
     Check,
-    Climate,
-    Die,
+    Conditions,
     Fault,
     Forge,
     Health,
     History,
+    Kill,
     MoveMarket,
     Pause,
     Pay,
+    Payment,
+    PeerFailure,
     Repeat,
     Replace,
     Restart,
-    Row,
     SetPolicy,
     SetThreshold,
     Skew,
-    Trouble,
     Wait,
 )
 
@@ -72,10 +72,10 @@ MOMENTS: Final = {
 NOT_MEANWHILE: Final = (Restart, Accept, Replace, Skew)
 
 
-def tell(seed: int, favour: str | None = None) -> History:
+def generate(seed: int, favour: str | None = None) -> History:
     """Tell a seed's history; the faults of some seek out one kind of boundary or one call."""
-    teller = _Teller(Random(seed), favour)
-    return History(seed, teller.climate, teller.actions())
+    generator = _Generator(Random(seed), favour)
+    return History(seed, generator.conditions, generator.actions())
 
 
 @cache
@@ -83,14 +83,14 @@ def _statement_names() -> list[str]:
     return sorted(STATEMENTS.texts)
 
 
-class _Teller:
+class _Generator:
     def __init__(self, random: Random, favour: str | None) -> None:
         self._random = random
         self._moments = MOMENTS | ({favour: (300, (2, 2, 4, 8))} if favour else {})
         self._price = Decimal(random.randint(1500, 4500))
         self._fault_rate = 1.0 if favour else random.choice((0.0, 0.5, 0.9, 0.9))
         self._traps_are_any = 0.5 if favour else 0.3
-        self.climate = Climate(
+        self.conditions = Conditions(
             price=self._price,
             with_events=random.random() < 0.4,
             odd_fates=random.random() < 0.75,
@@ -122,10 +122,10 @@ class _Teller:
         random = self._random
         beside = (self._action(1), Check(random.randrange(INSTANCES), forced=True))
         return (
-            Fault(random.randrange(2), Die(), "tasks"),
-            Fault(0, Trouble(random.choice((0, random.randrange(10**6))), 3), "tasks"),
-            Fault(random.randrange(2), Die(), "POST /exchange"),
-            Fault(0, Trouble(random.randrange(10**6), 3), "POST /exchange"),
+            Fault(random.randrange(2), Kill(), "tasks"),
+            Fault(0, PeerFailure(random.choice((0, random.randrange(10**6))), 3), "tasks"),
+            Fault(random.randrange(2), Kill(), "POST /exchange"),
+            Fault(0, PeerFailure(random.randrange(10**6), 3), "POST /exchange"),
             Fault(random.randrange(80), Pause(random.choice(PAUSES), beside), "database"),
             Fault(random.randrange(8), Pause(random.choice((0, 240)), beside), "GET /exchange/estimated-amount"),
         )
@@ -152,14 +152,14 @@ class _Teller:
     def _pay(self) -> Pay:
         return Pay(tuple(self._row() for _ in range(self._random.choice((1, 1, 2, 3, 5, 8)))))
 
-    def _row(self) -> Row:
+    def _row(self) -> Payment:
         random = self._random
         if random.random() < 0.04:
-            return Row(random.choice(ODD_DOLLARS))
+            return Payment(random.choice(ODD_DOLLARS))
         usd = Decimal(random.choice((random.randint(100, 6000), random.randint(1000, 3000)))).scaleb(-2)
         if random.random() < 0.3:
             usd += Decimal(random.randint(0, 10**6)).scaleb(-8)
-        return Row(str(usd), self._ether(usd), random.choice((0, 0, 0, 1, HOUR, 30 * HOUR)))
+        return Payment(str(usd), self._ether(usd), random.choice((0, 0, 0, 1, HOUR, 30 * HOUR)))
 
     def _ether(self, usd: Decimal) -> str | None:
         """What the payment brought in, where the other service wrote it down; now and then it wrote nonsense."""
@@ -173,7 +173,7 @@ class _Teller:
 
     def _move_market(self) -> MoveMarket:
         random = self._random
-        price = (self.climate.price * random.randint(700, 1300) / 1000).quantize(Decimal("0.01"))
+        price = (self.conditions.price * random.randint(700, 1300) / 1000).quantize(Decimal("0.01"))
         self._price = price
         smallest = random.choice(("0.0005", "0.0005", "0.004", "0.02"))
         largest = random.choice((None, None, "0.02", "0.011"))
@@ -192,9 +192,9 @@ class _Teller:
             kind = random.choice(_statement_names())
         draw = random.random()
         if draw < 0.4:
-            return Fault(at, Die(), kind)
+            return Fault(at, Kill(), kind)
         if draw < 0.8:
-            return Fault(at, Trouble(random.randrange(10**6), random.choice((1, 1, 2, 3, 4))), kind)
+            return Fault(at, PeerFailure(random.randrange(10**6), random.choice((1, 1, 2, 3, 4))), kind)
         meanwhile = tuple(self._action(depth + 1) for _ in range(random.choice((0, 1, 1, 2))))
         meanwhile = tuple(action for action in meanwhile if not isinstance(action, NOT_MEANWHILE))
         return Fault(at, Pause(random.choice(PAUSES), meanwhile), kind)

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from tests.simulation.engine.player import Result, play
-from tests.simulation.history.story import Action, Check, Fault, Health, History, Pause, Pay, Repeat, Wait
+from tests.simulation.engine.play import Result, play
+from tests.simulation.history.vocabulary import Action, Check, Fault, Health, History, Pause, Pay, Repeat, Wait
 from tests.simulation.world.servers import Servers
 
 Breaks = Callable[[History], bool]
@@ -48,17 +48,17 @@ class Shrinker:
 
 
 def _calmer(history: History) -> Iterator[History]:
-    climate = history.climate
-    if climate.odd_fates:
-        yield replace(history, climate=replace(climate, odd_fates=False))
-    if climate.with_events:
-        yield replace(history, climate=replace(climate, with_events=False))
+    conditions = history.conditions
+    if conditions.odd_fates:
+        yield replace(history, conditions=replace(conditions, odd_fates=False))
+    if conditions.with_events:
+        yield replace(history, conditions=replace(conditions, with_events=False))
 
 
 def _simpler_action(action: Action) -> Iterator[Action]:
     if isinstance(action, Pay):
-        for index in range(len(action.rows) if len(action.rows) > 1 else 0):
-            yield Pay(action.rows[:index] + action.rows[index + 1 :])
+        for index in range(len(action.payments) if len(action.payments) > 1 else 0):
+            yield Pay(action.payments[:index] + action.payments[index + 1 :])
     if isinstance(action, Check | Wait | Repeat | Health):
         for index, fault in enumerate(action.faults):
             rest = action.faults[:index], action.faults[index + 1 :]
@@ -91,10 +91,3 @@ def shortest(servers: Servers, result: Result, patience_s: float) -> Result:
     history = Shrinker(breaks, time.monotonic() + patience_s).shrink(result.history)
     again = play(servers, history)
     return again if again.broken is not None else result
-
-
-def describe(result: Result) -> str:
-    """Write a history and the rule that it breaks, to be read and to be played again."""
-    history = result.history
-    lines = [f"seed {history.seed}: {result.broken}", f"  {history.climate}"]
-    return "\n".join(lines + [f"  {index}. {action}" for index, action in enumerate(history.actions, 1)])

@@ -1,1 +1,1 @@
-"""What is proven: the rules, the ledger they read, planted defects, and the tests."""
+"""What is proven: the rules, the records they read, planted defects, and the tests."""

@@ -21,8 +21,8 @@ from shared.outside import changenow
 from shared.outside.changenow import ChangeNow, ExchangeState, Status
 from shared.outside.cloud_tasks import OrderQueue
 from shared.outside.database import Session, Transaction, translated
-from tests.simulation.history.generator import tell
-from tests.simulation.history.story import History
+from tests.simulation.history.generator import generate
+from tests.simulation.history.vocabulary import History
 
 SLOW: Final = {"odd_fates": True, "names_blocked_s": (45 * 60,), "wallet_delays_s": (2 * 3600,)}
 
@@ -37,12 +37,12 @@ class Defect:
     plant: Callable[[], Planted]
     seeds: int
     favour: str | None = None  # where the faults are to be sought
-    weather: dict[str, Any] = field(default_factory=dict)  # what the climate is to be
+    weather: dict[str, Any] = field(default_factory=dict)  # what the conditions is to be
 
-    def tell(self, seed: int) -> History:
+    def generate(self, seed: int) -> History:
         """Tell a history in which the mistake has a chance to matter."""
-        history = tell(seed, self.favour)
-        return replace(history, climate=replace(history.climate, **self.weather))
+        history = generate(seed, self.favour)
+        return replace(history, conditions=replace(history.conditions, **self.weather))
 
 
 def _claim_what_is_there() -> Planted:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.changenow.market import ETH_TO_USDT, Market
 from sandbox.peers.gchostpay1_tokens import Order
-from tests.simulation.proofs.ledger import Report, RuleBroken, read_order
-from tests.simulation.world.tasks import Errand
+from tests.simulation.world.cloud_tasks import OrderTask
+from tests.simulation.world.peer_records import Callback, RuleBroken, read_order
 
 if TYPE_CHECKING:
     from tests.simulation.world.world import World
@@ -38,8 +38,8 @@ class Rules:
 
     def verify(self) -> None:
         """Look at everything."""
-        if self._world.ledger.broken:
-            raise self._world.ledger.broken[0]
+        if self._world.records.broken:
+            raise self._world.records.broken[0]
         payments, batches = self._world.observer.payments(), self._world.observer.batches()
         claimed: dict[Any, list[Row]] = {}
         for payment in payments:
@@ -78,7 +78,7 @@ class Rules:
 
     def _swaps_are_paid_once(self, batches: Sequence[Row]) -> None:
         rule = "a swap is paid for once"
-        accepted = [entry.order for entry in self._world.ledger.accepted.values()]
+        accepted = [entry.order for entry in self._world.records.accepted.values()]
         for name in ("batch_conversion_id", "cn_api_id", "payin_address"):
             counted = Counter(getattr(order, name) for order in accepted)
             for value, times in counted.items():
@@ -104,10 +104,10 @@ class Rules:
 
     # Orders, as they are taken and accepted
 
-    def order_taken(self, errand: Errand) -> None:
+    def order_taken(self, task: OrderTask) -> None:
         """Compare an order with what is on record at this instant; called from the server's thread."""
-        _, order = read_order(errand.body)
-        self._world.ledger.ordered.append(order)
+        _, order = read_order(task.body)
+        self._world.records.ordered.append(order)
         batch = self._world.observer.batch(order.batch_conversion_id)
         stored = (batch["cn_api_id"], batch["payin_address"]) if batch else None
         if stored != (order.cn_api_id, order.payin_address):
@@ -152,7 +152,7 @@ class Rules:
             self.tolerance_pct = max(self.tolerance_pct, Decimal(str(asked)))
 
     def _keep(self, rule: str, what: str) -> None:
-        self._world.ledger.broken.append(RuleBroken(rule, what))
+        self._world.records.broken.append(RuleBroken(rule, what))
 
     # Around checks and callbacks
 
@@ -173,11 +173,11 @@ class Rules:
         if row["pending_usd"] is not None and row["pending_usd"] < before["usd"]:
             raise RuleBroken("an error is never a zero", f"${before['usd']} waited, ${row['pending_usd']} were seen")
 
-    def called_back(self, report: Report, status: int) -> None:
+    def called_back(self, callback: Callback, status: int) -> None:
         """A repeat with the same facts is no conflict."""
-        if not report.is_true or status not in (404, 409, 422):
+        if not callback.is_true or status not in (404, 409, 422):
             return
-        batch = self._world.observer.batch(report.batch_id)
+        batch = self._world.observer.batch(callback.batch_id)
         if batch is None or batch["status"] == "completed":
             raise RuleBroken("a repeat is harmless", f"a true callback of a completed batch was answered {status}")
 
@@ -195,7 +195,7 @@ class Rules:
                 raise RuleBroken(
                     "every payment gets where it belongs", f"payment is still {payment['status']}: {payment}"
                 )
-        if self._world.history.climate.with_events:
+        if self._world.history.conditions.with_events:
             waiting = self._world.observer.sql("SELECT COUNT(*) AS events FROM batch_events WHERE published_at IS NULL")
             if waiting[0]["events"]:
                 raise RuleBroken("every change is told of", f"{waiting[0]['events']} events are not published")

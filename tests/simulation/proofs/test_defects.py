@@ -2,20 +2,20 @@
 
 import pytest
 
-from tests.simulation.engine.player import play
+from tests.simulation.engine.play import play
 from tests.simulation.proofs.defects import DEFECTS, Defect
 from tests.simulation.world.servers import Servers
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=[defect.name.replace(" ", "_") for defect in DEFECTS])
-def test_the_mistake_is_seen(standing: Servers, defect: Defect) -> None:
+def test_the_mistake_is_seen(servers: Servers, defect: Defect) -> None:
     """One of the first so many seeds breaks a rule that the sound code keeps."""
     for seed in range(defect.seeds):
-        history = defect.tell(seed)
+        history = defect.generate(seed)
         with defect.plant():
-            broken = play(standing, history).broken
+            broken = play(servers, history).broken
         if broken is not None:
-            assert play(standing, history).broken is None, "the sound code breaks it as well"
+            assert play(servers, history).broken is None, "the sound code breaks it as well"
             return
     pytest.fail(f"{defect.seeds} seeds did not show: {defect.name}")
 

@@ -1,1 +1,1 @@
-"""The faulty world that a history is played in: servers, peers, processes, troubles."""
+"""The faulty world that a history is played in: servers, peers, processes, and how each fails."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sandbox.changenow.market import Market
 from sandbox.peers.gchostpay1_tokens import Execution, encrypt_gchostpay1_to_microbatch_token
 from tests.rig import PROJECT, SIGNING_KEY
-from tests.simulation.engine.turn import Turn
-from tests.simulation.history.story import (
+from tests.simulation.engine.running_action import RunningAction
+from tests.simulation.history.vocabulary import (
     Accept,
     Action,
     Check,
@@ -16,16 +16,16 @@ from tests.simulation.history.story import (
     Health,
     MoveMarket,
     Pay,
+    Payment,
     Repeat,
     Replace,
     Restart,
-    Row,
     SetPolicy,
     SetThreshold,
     Skew,
     Wait,
 )
-from tests.simulation.proofs.ledger import Report
+from tests.simulation.world.peer_records import Callback
 from tests.simulation.world.servers import POLICY, THRESHOLD
 
 if TYPE_CHECKING:
@@ -48,19 +48,19 @@ ACCEPT: Final = """
 def perform(world: "World", action: Action, depth: int = 0) -> None:
     """Play one action; in another one's pause at a *depth* above 0."""
     world.journal.counts["steps"] += 1
-    turn = Turn(world, getattr(action, "faults", ()), depth)
+    running = RunningAction(world, getattr(action, "faults", ()), depth)
     match action:
         case Check():
-            world.check(action, turn)
+            world.check(action, running)
         case Wait(seconds):
-            world.wait(seconds, turn)
+            world.wait(seconds, running)
         case Repeat(which):
-            if world.ledger.reports:
-                world.call_back(world.ledger.reports[which % len(world.ledger.reports)], turn)
+            if world.records.callbacks:
+                world.call_back(world.records.callbacks[which % len(world.records.callbacks)], running)
         case Forge(kind):
-            _forge(world, kind, turn)
+            _forge(world, kind, running)
         case Health():
-            world.ask_health(turn)
+            world.ask_health(running)
         case _:
             _prepare(world, action)
 
@@ -68,8 +68,8 @@ def perform(world: "World", action: Action, depth: int = 0) -> None:
 def _prepare(world: "World", action: Action) -> None:
     """What operators, other services and the platform do."""
     match action:
-        case Pay(rows):
-            _pay(world, rows)
+        case Pay(payments):
+            _pay(world, payments)
         case SetThreshold(payload):
             world.servers.secrets.add_version(PROJECT, THRESHOLD, payload)
         case SetPolicy(payload):
@@ -90,22 +90,22 @@ def _prepare(world: "World", action: Action) -> None:
             raise TypeError(f"{action} is no action")
 
 
-def _pay(world: "World", rows: tuple[Row, ...]) -> None:
-    values = [value for row in rows for value in (row.usd, row.eth, _naive(world), row.age_s)]
-    world.observer.sql(PAY + ", ".join([PAYMENT] * len(rows)), *values)
-    world.journal.counts["payments"] += len(rows)
+def _pay(world: "World", payments: tuple[Payment, ...]) -> None:
+    values = [value for row in payments for value in (row.usd, row.eth, _naive(world), row.age_s)]
+    world.observer.sql(PAY + ", ".join([PAYMENT] * len(payments)), *values)
+    world.journal.counts["payments"] += len(payments)
 
 
 def _naive(world: "World") -> "datetime":
     return world.now.replace(tzinfo=None)
 
 
-def _forge(world: "World", kind: int, turn: Turn) -> None:
+def _forge(world: "World", kind: int, running: RunningAction) -> None:
     """Send a callback about an ordered batch that is wrong in one way."""
     random = Random(f"{world.history.seed}/forge/{kind}")
-    if not world.ledger.ordered:
+    if not world.records.ordered:
         return
-    order = random.choice(world.ledger.ordered)
+    order = random.choice(world.records.ordered)
     facts: dict[str, Any] = {
         "batch_conversion_id": order.batch_conversion_id,
         "cn_api_id": order.cn_api_id,
@@ -126,4 +126,4 @@ def _forge(world: "World", kind: int, turn: Turn) -> None:
     token = encrypt_gchostpay1_to_microbatch_token(Execution(**facts), SIGNING_KEY, int(world.now.timestamp()))
     if kind % 3 == 2:
         token = token[:-4] + "AAAA"
-    world.call_back(Report(order.batch_conversion_id, token, world.now, is_true=False), turn)
+    world.call_back(Callback(order.batch_conversion_id, token, world.now, is_true=False), running)

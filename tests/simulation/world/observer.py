@@ -1,7 +1,7 @@
 """The world's own session with the database: it looks from the outside, and it can cut others off."""
 
 import threading
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from pg8000.dbapi import Connection
@@ -9,9 +9,15 @@ from pg8000.native import literal
 
 from sandbox.postgres.server import Postgres
 
+if TYPE_CHECKING:
+    from tests.simulation.world.processes import Process
+
 DATABASE: Final = "simulation"
 TERMINATED_WITHIN_MS: Final = 5000
 TABLES: Final = "payout_accumulation, batch_conversions, threshold_checks, batch_events, batch_state_changes"
+STATES: Final = "SELECT pid, state FROM pg_stat_activity WHERE pid IN (%s)"
+IDLE_MAX: Final = "SELECT EXTRACT(EPOCH FROM CAST(current_setting(%s) AS interval))"
+IDLE_IN_FAILED_TRANSACTION_MAX_S: Final = 180.0  # DATABASE_STATEMENT_TIMEOUT_S as it is by default
 PAYMENTS: Final = """
     SELECT id, CAST(created_at AS text) AS created_at, accumulated_eth AS usd, conversion_status AS status,
         batch_conversion_id AS batch_id, accumulated_amount_usdt AS share
@@ -63,10 +69,30 @@ class Observer:
             numbers = ", ".join(map(str, backends))
             self.sql(f"SELECT pg_terminate_backend(pid, {TERMINATED_WITHIN_MS}) FROM UNNEST(ARRAY[{numbers}]) AS pid")
 
-    def somebody_waits(self) -> bool:
-        """Whether a session waits for a lock that another holds."""
-        found = self.sql("SELECT 1 AS one FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1")
-        return bool(found)
+    def forget_closed(self, process: "Process") -> None:
+        """Wait until the server has noticed what a process closed: nobody may find its locks by accident."""
+        closed = [(backend, held) for backend, held in process.backends if held._usock is None]
+        if closed:
+            self.cut_off([backend for backend, _ in closed])
+            process.backends = [entry for entry in process.backends if entry not in closed]
+
+    def end_idle_sessions(self, process: "Process", idle_s: int) -> None:
+        """End the sessions that the server would end while their process stands still for so long."""
+        if not (idle_s and process.backends):
+            return
+        numbers = ", ".join(str(backend) for backend, _ in process.backends)
+        state_of = {row["pid"]: row["state"] for row in self.sql(STATES % numbers)}
+        self.cut_off(
+            [
+                backend
+                for backend, held in process.backends
+                if backend in state_of and 0 < _idle_max_s(state_of[backend], held) < idle_s
+            ]
+        )
+
+    def blocked_backends(self) -> set[int]:
+        """The sessions that wait for a lock which another one holds."""
+        return {row["pid"] for row in self.sql("SELECT pid FROM pg_locks WHERE NOT granted")}
 
     def restart(self, *, hard: bool) -> None:
         """Restart the server under everybody."""
@@ -91,3 +117,12 @@ class Observer:
         )
         connection.autocommit = True
         return connection
+
+
+def _idle_max_s(state: str, connection: Any) -> float:
+    """How long the server lets a session stand still, by the settings that the session itself has."""
+    if state == "idle in transaction (aborted)":  # which answers no question
+        return IDLE_IN_FAILED_TRANSACTION_MAX_S
+    setting = "idle_session_timeout" if state == "idle" else "idle_in_transaction_session_timeout"
+    context = connection.execute_simple(IDLE_MAX % literal(setting))
+    return float(context.rows[0][0])

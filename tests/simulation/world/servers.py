@@ -1,6 +1,5 @@
 """What stands still between histories: PostgreSQL and the stand-ins."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,27 +12,15 @@ from sandbox.changenow.server import ChangeNow
 from sandbox.postgres.server import Postgres
 from sandbox.pubsub.server import PubSub
 from sandbox.secret_manager.server import SecretManager
-from shared.logs import logger
-from tests.rig import API_KEY, PROJECT, required_settings
+from tests.rig import API_KEY, PROJECT, Clock, required_settings
 from tests.sessions import open_session
+from tests.simulation.world.cloud_tasks import TaskServer
 from tests.simulation.world.observer import DATABASE, Observer
-from tests.simulation.world.tasks import TaskServer
 
 TOPIC: Final = f"projects/{PROJECT}/topics/batch-events"
 THRESHOLD: Final = "MICRO_BATCH_THRESHOLD_USD"
 POLICY: Final = "MICRO_BATCH_POLICY"
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Clock:
-    """The world's true time; aware UTC."""
-
-    def __init__(self) -> None:
-        self.now = EPOCH
-
-    def __call__(self) -> datetime:
-        """Return the time."""
-        return self.now
 
 
 @dataclass
@@ -99,17 +86,3 @@ def running_servers() -> Iterator[Servers]:
         stack.callback(servers.observer.close)
         servers.pubsub.create_topic(TOPIC)
         yield servers
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the functions' log lines to themselves: thousands of faults would drown the account."""
-    library = logging.getLogger("urllib3")
-    level = library.level
-    was_disabled, logger.disabled = logger.disabled, True
-    library.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.disabled = was_disabled
-        library.setLevel(level)

@@ -4,11 +4,11 @@ import heapq
 import itertools
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from sandbox.changenow.market import Market
 from shared.errors import (
@@ -25,14 +25,15 @@ from shared.flow.callback import accept, health
 from shared.flow.check import Outcome, run_check
 from shared.settings import CallbackSettings, CheckSettings, load_callback_settings, load_check_settings
 from tests.rig import PROJECT
-from tests.simulation.engine.turn import Journal, Turn
-from tests.simulation.history.story import Action, Check, History
-from tests.simulation.proofs.ledger import Ledger, Report, RuleBroken
+from tests.simulation.engine.journal import Journal
+from tests.simulation.engine.running_action import RunningAction
+from tests.simulation.history.vocabulary import Action, Check, History
 from tests.simulation.proofs.rules import Rules
-from tests.simulation.world.peers import Peers
+from tests.simulation.world.cloud_tasks import OrderTask
+from tests.simulation.world.gchostpay1 import Peers
+from tests.simulation.world.peer_records import Callback, PeerRecords, RuleBroken
 from tests.simulation.world.processes import Process
 from tests.simulation.world.servers import EPOCH, POLICY, THRESHOLD, Servers
-from tests.simulation.world.tasks import Errand
 
 STATUSES: Final[dict[type[Refused], int]] = {
     TokenUnreadable: 400,
@@ -42,17 +43,19 @@ STATUSES: Final[dict[type[Refused], int]] = {
     ValueImpossible: 422,
 }
 
-Event = Callable[[Turn], None]
+Event = Callable[[RunningAction], None]
+Perform = Callable[["World", Action, int], None]  # what plays an action
 
 
 class World:
     """Everything outside the functions, on a clock that only this moves."""
 
-    def __init__(self, servers: Servers, history: History) -> None:
+    def __init__(self, servers: Servers, history: History, perform: "Perform") -> None:
         self.servers = servers
         self.history = history
+        self._perform = perform
         self.journal = Journal()
-        self.ledger = Ledger()
+        self.records = PeerRecords()
         self.observer = servers.observer
         self.is_healed = False
         self.step = 0
@@ -70,7 +73,7 @@ class World:
         servers = self.servers
         servers.clear()
         servers.clock.now = EPOCH
-        self.set_market(Market(eth_price_usd=self.history.climate.price, slippage_pct=Decimal(0)))
+        self.set_market(Market(eth_price_usd=self.history.conditions.price, slippage_pct=Decimal(0)))
         servers.tasks.time = self._seconds
         servers.tasks.taken = self._task_taken
         servers.secrets.add_version(PROJECT, THRESHOLD, "20.00\n")
@@ -80,7 +83,7 @@ class World:
     def close(self) -> None:
         """End the processes."""
         for process in self._processes.values():
-            process.close()
+            self._end(process)
 
     # Time
 
@@ -101,11 +104,11 @@ class World:
         with self._lock:
             heapq.heappush(self._agenda, (self.now + timedelta(seconds=delay_s), next(self._numbers), event))
 
-    def wait(self, seconds: float, turn: Turn) -> None:
+    def wait(self, seconds: float, running: RunningAction) -> None:
         """Let time pass and what is due happen."""
         until = self.now + timedelta(seconds=seconds)
         while (event := self._next_due(until)) is not None:
-            event(turn)
+            event(running)
         self.servers.clock.now = max(self.now, until)
 
     def _next_due(self, until: datetime) -> Event | None:
@@ -148,21 +151,24 @@ class World:
                 self.servers.clock,
                 self.pass_time,
                 skew=self.skews.get(instance, timedelta()),
-                with_events=self.history.climate.with_events,
+                with_events=self.history.conditions.with_events,
             )
         return self._processes[key]
 
     def bury(self, process: Process) -> None:
         """Forget a process that died; its connections break, and the server frees what they held."""
-        process.close()
-        self.observer.cut_off([backend for backend, _ in process.backends])
         self._processes = {key: other for key, other in self._processes.items() if other is not process}
+        self._end(process)
 
     def replace(self, instance: int) -> None:
         """Close the connections of this number's instances, even of one that stands still in a check."""
         gone = [key for key in self._processes if key[1] == instance]
         for key in gone:
-            self._processes.pop(key).close()
+            self._end(self._processes.pop(key))
+
+    def _end(self, process: Process) -> None:
+        process.close()
+        self.observer.cut_off([backend for backend, _ in process.backends])
 
     def set_skew(self, instance: int, seconds: int) -> None:
         """Let an instance's clock go wrong, or right again."""
@@ -180,17 +186,15 @@ class World:
 
     def act(self, action: Action, depth: int) -> None:
         """Play a further action."""
-        from tests.simulation.world.actions import perform
+        self._perform(self, action, depth)
 
-        perform(self, action, depth)
-
-    def check(self, check: Check, turn: Turn) -> Outcome | None:
+    def check(self, check: Check, running: RunningAction) -> Outcome | None:
         """Let a tick reach check_threshold; None where it failed and would be redelivered."""
         self.journal.counts["checks"] += 1
-        process = self.process("check", check.instance, turn.depth)
+        process = self.process("check", check.instance, running.depth)
         before = self.rules.before_check()
         try:
-            outcome = turn.play(process, lambda alive: run_check(alive.check_desk, forced=check.forced))
+            outcome = running.play(process, lambda alive: run_check(alive.check_desk, forced=check.forced))
         except DatabaseUnavailable:
             self.journal.counts["checks failed for the database"] += 1
             return None
@@ -200,17 +204,17 @@ class World:
             raise RuleBroken("a check ends well or for want of a database", traceback.format_exc()) from error
         if outcome is not None:
             self.journal.counts[f"check: {outcome.reason}"] += 1
-            if not turn.was_paused:
+            if not running.was_paused:
                 self.rules.after_check(before)
         return outcome
 
-    def call_back(self, report: Report, turn: Turn) -> int:
+    def call_back(self, callback: Callback, running: RunningAction) -> int:
         """Deliver a callback to swap_executed; the status it answers with, 0 for no answer."""
-        if report not in self.ledger.reports:
-            self.ledger.reports.append(report)
-        process = self.process("callback", 0, turn.depth)
+        if callback not in self.records.callbacks:
+            self.records.callbacks.append(callback)
+        process = self.process("callback", 0, running.depth)
         try:
-            done = turn.play(process, lambda alive: accept(alive.callback_desk, report.token))
+            done = running.play(process, lambda alive: accept(alive.callback_desk, callback.token))
             status = 0 if done is None else 200
         except Refused as refusal:
             status = STATUSES[type(refusal)]
@@ -221,17 +225,20 @@ class World:
         except Exception as error:
             raise RuleBroken("a callback is answered", traceback.format_exc()) from error
         self.journal.counts[f"callback: {status or 'no answer'}"] += 1
-        self.rules.called_back(report, status)
+        self.rules.called_back(callback, status)
         return status
 
-    def ask_health(self, turn: Turn) -> None:
+    def ask_health(self, running: RunningAction) -> None:
         """Ask swap_executed whether its database answers."""
-        process = self.process("callback", 0, turn.depth)
+        process = self.process("callback", 0, running.depth)
         try:
-            turn.play(process, lambda alive: health(alive.callback_desk))
+            running.play(process, lambda alive: health(alive.callback_desk))
         except DatabaseUnavailable:
             self.journal.counts["unhealthy"] += 1
 
-    def _task_taken(self, errand: Errand) -> None:
-        self.rules.order_taken(errand)
-        self.peers.take_errand(errand)
+    def logged(self, event: str, fields: Mapping[str, Any]) -> None:
+        """Take in what a process said."""
+
+    def _task_taken(self, task: OrderTask) -> None:
+        self.rules.order_taken(task)
+        self.peers.take_task(task)

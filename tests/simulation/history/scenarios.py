@@ -5,41 +5,41 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from tests.simulation.history.story import (
+from tests.simulation.history.vocabulary import (
     Action,
     Check,
-    Climate,
-    Die,
+    Conditions,
     Fault,
     Health,
     History,
+    Kill,
     Moment,
     MoveMarket,
     Pause,
     Pay,
+    Payment,
+    PeerFailure,
     Repeat,
-    Row,
-    Trouble,
     Wait,
 )
-from tests.simulation.world.troubles import GENERAL, TASKS
+from tests.simulation.world.peer_failures import GENERAL, TASKS
 
 MINUTE, HOUR = 60, 3600
-CALM: Final = Climate(odd_fates=False)
-TEN, FIFTEEN, KNOWN = Row("10.00"), Row("15.00"), Row("25.00", "0.0084")
+CALM: Final = Conditions(odd_fates=False)
+TEN, FIFTEEN, KNOWN = Payment("10.00"), Payment("15.00"), Payment("25.00", "0.0084")
 TWENTY_FIVE: Final = Pay((TEN, FIFTEEN))
 RANGE, ESTIMATE_ETH, ESTIMATE_USDT, CREATE = range(4)  # the requests of a check that opens a batch, in their order
 
 
 def _request(number: int, flavour: int, times: int = 1) -> tuple[Fault, ...]:
-    """Trouble with one of a check's requests to ChangeNow."""
-    return (Fault(2 * number, Trouble(flavour, times), "http"),)
+    """PeerFailure with one of a check's requests to ChangeNow."""
+    return (Fault(2 * number, PeerFailure(flavour, times), "http"),)
 
 
-REFUSED: Final = (Fault(0, Trouble(TASKS.index(TASKS[2])), "tasks"),)
+REFUSED: Final = (Fault(0, PeerFailure(TASKS.index(TASKS[2])), "tasks"),)
 LOST: Final = _request(CREATE, 0)
 
-TOURS: Final[dict[str, tuple[Climate, tuple[Action, ...]]]] = {
+SCENARIOS: Final[dict[str, tuple[Conditions, tuple[Action, ...]]]] = {
     "a batch from its payments to its shares, and the callback again": (
         CALM,
         (TWENTY_FIVE, Check(), Wait(2 * HOUR), Repeat(0), Health()),
@@ -67,7 +67,7 @@ TOURS: Final[dict[str, tuple[Climate, tuple[Action, ...]]]] = {
     ),
     "an order taken, and nobody there to note it": (
         replace(CALM, manner="silent"),
-        (TWENTY_FIVE, Check(faults=(Fault(1, Die(), "tasks"),)), Wait(11 * MINUTE), Check(), Wait(HOUR), Check()),
+        (TWENTY_FIVE, Check(faults=(Fault(1, Kill(), "tasks"),)), Wait(11 * MINUTE), Check(), Wait(HOUR), Check()),
     ),
     "an exchange made, and the answer lost": (
         CALM,
@@ -84,7 +84,7 @@ TOURS: Final[dict[str, tuple[Climate, tuple[Action, ...]]]] = {
     ),
     "no lever to be read": (
         CALM,
-        (TWENTY_FIVE, Check(faults=(Fault(0, Trouble(0, 2), "secrets"),)), Wait(HOUR)),
+        (TWENTY_FIVE, Check(faults=(Fault(0, PeerFailure(0, 2), "secrets"),)), Wait(HOUR)),
     ),
     "no callback": (replace(CALM, manner="silent"), (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check())),
     "an exchange held": (
@@ -96,17 +96,17 @@ TOURS: Final[dict[str, tuple[Climate, tuple[Action, ...]]]] = {
 }
 
 
-def tours() -> Iterator[History]:
+def scenarios() -> Iterator[History]:
     """The histories."""
-    for name, (climate, actions) in TOURS.items():
-        yield History(name, climate, actions)
+    for name, (conditions, actions) in SCENARIOS.items():
+        yield History(name, conditions, actions)
 
 
-def with_death(tour: History, step: int, moment: Moment) -> History:
-    """The same tour, with the process that comes to this moment of this step killed there."""
-    fault = Fault(moment, Die())
-    actions = [_with_fault(action, fault) if index == step else action for index, action in enumerate(tour.actions)]
-    return replace(tour, actions=tuple(actions))
+def with_kill(scenario: History, step: int, moment: Moment) -> History:
+    """The same scenario, with the process that comes to this moment of this step killed there."""
+    fault = Fault(moment, Kill())
+    actions = [_with_fault(action, fault) if index == step else action for index, action in enumerate(scenario.actions)]
+    return replace(scenario, actions=tuple(actions))
 
 
 def _with_fault(action: Action, fault: Fault) -> Action:

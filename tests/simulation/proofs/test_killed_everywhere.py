@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.engine.call_sites import call_sites, network_imports
-from tests.simulation.engine.sweep import Sweep, sweep
-from tests.simulation.history.tours import tours
+from tests.simulation.engine.kill_sweep import Sweep, sweep
+from tests.simulation.history.scenarios import scenarios
 from tests.simulation.world.servers import Servers
 
 
 @pytest.mark.timeout(300)
-def test_a_death_at_any_boundary_is_healed_by_two_checks(standing: Servers) -> None:
+def test_a_death_at_any_boundary_is_healed_by_two_checks(servers: Servers) -> None:
     """After any single death no rule is broken, everything gets where it belongs, and no call was left out."""
-    swept = sweep(standing, tours())
+    swept = sweep(servers, scenarios())
     assert not swept.broken, "\n".join(swept.broken)
     assert not swept.spared
     assert len(swept.journal.killed) > 100
@@ -22,7 +22,7 @@ def test_a_death_at_any_boundary_is_healed_by_two_checks(standing: Servers) -> N
 
 
 def assert_every_call_was_killed(swept: Sweep) -> None:
-    """A new commit, call or enqueue in the source that no tour leads to is named here."""
+    """A new commit, call or enqueue in the source that no scenario leads to is named here."""
     sites = list(call_sites())
     assert len(sites) > 30
     for stage in ("before", "after"):

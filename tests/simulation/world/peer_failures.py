@@ -1,24 +1,16 @@
-"""How each kind of peer fails, at the wire: what a Trouble means at a boundary, by its flavour."""
+"""How each kind of peer fails, at the wire: what a PeerFailure means at a boundary, by its flavour."""
 
 import json
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from grpc import StatusCode
 
 from sandbox.wire import faults
 from sandbox.wire.faults import Action
 from tests.simulation.engine.boundaries import Boundary
-from tests.simulation.history.story import Trouble
-from tests.simulation.world.observer import Observer
+from tests.simulation.history.vocabulary import PeerFailure
 from tests.simulation.world.processes import Process
 from tests.simulation.world.servers import Servers
-
-
-class Stage(Protocol):
-    """What a trouble needs of the world."""
-
-    servers: Servers
-    observer: Observer
 
 
 def _error(code: str, status: int = 400) -> Action:
@@ -106,23 +98,23 @@ EVENTS: Final[tuple[Action, ...]] = (
     faults.refuse(StatusCode.NOT_FOUND),
     faults.refuse(StatusCode.UNAVAILABLE),
 )
-RESTART_FLAVOUR: Final = 11  # of every dozen troubles of the database, one takes the server with it
+RESTART_FLAVOUR: Final = 11  # of every dozen failures of the database, one takes the server with it
 
 
-def strike(
-    stage: Stage, process: Process, trouble: Trouble, *, boundary: Boundary, is_after: bool, connection: Any
+def fail_peer(
+    servers: Servers, process: Process, failure: PeerFailure, *, boundary: Boundary, is_after: bool, connection: Any
 ) -> str:
     """Let the peer behind a boundary fail; returns what the summary counts, or raises what the driver would."""
     if boundary.kind in ("connect", "database", "statement"):
-        return _database(stage, process, trouble, boundary=boundary, is_after=is_after, connection=connection)
+        return _database(servers, process, failure, boundary=boundary, is_after=is_after, connection=connection)
     if is_after:
         if boundary.kind != "http":
             return "nothing"
         raise ConnectionResetError("the answer was lost")
-    return _peer(stage.servers, trouble, boundary)
+    return _peer(servers, failure, boundary)
 
 
-def _peer(servers: Servers, trouble: Trouble, boundary: Boundary) -> str:
+def _peer(servers: Servers, failure: PeerFailure, boundary: Boundary) -> str:
     """Tell a stand-in how to meet the next calls."""
     server, method, actions = {
         "http": (servers.exchange, "*", GENERAL + SPECIAL.get(boundary.call, ())),
@@ -130,29 +122,29 @@ def _peer(servers: Servers, trouble: Trouble, boundary: Boundary) -> str:
         "secrets": (servers.secrets, "AccessSecretVersion", SECRETS),
         "events": (servers.pubsub, "Publish", EVENTS),
     }[boundary.kind]
-    action = actions[trouble.flavour % len(actions)]
-    server.faults.add(method, action, times=1 if action is faults.lose_answer else trouble.times)
-    if action is faults.lose_answer and trouble.times > 1:  # the line is down from then on
+    action = actions[failure.flavour % len(actions)]
+    server.faults.add(method, action, times=1 if action is faults.lose_answer else failure.times)
+    if action is faults.lose_answer and failure.times > 1:  # the line is down from then on
         silence = faults.refuse(StatusCode.UNAVAILABLE)
-        server.faults.add(method, silence, times=trouble.times)
+        server.faults.add(method, silence, times=failure.times)
     return f"{boundary.kind}: {action.name}"
 
 
 def _database(
-    stage: Stage, process: Process, trouble: Trouble, *, boundary: Boundary, is_after: bool, connection: Any
+    servers: Servers, process: Process, failure: PeerFailure, *, boundary: Boundary, is_after: bool, connection: Any
 ) -> str:
     """Cut the connection before the call, lose the answer after it, cancel a statement, or restart the server."""
     if boundary.kind == "connect":
         raise ConnectionRefusedError("nobody listens")
     backends = [backend for backend, held in process.backends if held is connection]
     if is_after:
-        stage.observer.cut_off(backends)
+        servers.observer.cut_off(backends)
         raise ConnectionResetError("the answer was lost")
-    flavour = trouble.flavour % (RESTART_FLAVOUR + 1)
+    flavour = failure.flavour % (RESTART_FLAVOUR + 1)
     if flavour == RESTART_FLAVOUR:
-        stage.observer.restart(hard=bool(trouble.times % 2))
+        servers.observer.restart(hard=bool(failure.times % 2))
         return "database: restarted"
     if boundary.kind == "statement" and flavour % 2:
         connection.execute_simple("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(5)")
-    stage.observer.cut_off(backends)
+    servers.observer.cut_off(backends)
     return "database: cut before"

@@ -1,4 +1,4 @@
-"""What a history is made of: its climate, its actions, the faults that meet them. Plain data, so that it shrinks."""
+"""What a history is made of: its conditions, its actions, the faults that meet them. Plain data, so that it shrinks."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,12 +6,12 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True)
-class Die:
+class Kill:
     """The process ends here, with nothing said to anybody."""
 
 
 @dataclass(frozen=True)
-class Trouble:
+class PeerFailure:
     """The peer of this call fails in one of its own ways, *flavour*, for so many calls."""
 
     flavour: int
@@ -39,12 +39,12 @@ class Fault:
     """Something that happens at one moment of an action: the how-manieth of a kind or a call, or the one of a name."""
 
     at: int | Moment
-    what: Die | Trouble | Pause
+    what: Kill | PeerFailure | Pause
     kind: str = "database"
 
 
 @dataclass(frozen=True)
-class Row:
+class Payment:
     """A payment as another service inserts it; dollars and ether are texts, or None for NULL."""
 
     usd: str | None
@@ -56,7 +56,7 @@ class Row:
 class Pay:
     """Payments come in."""
 
-    rows: tuple[Row, ...]
+    payments: tuple[Payment, ...]
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ Action: TypeAlias = (
 
 
 @dataclass(frozen=True)
-class Climate:
+class Conditions:
     """What the world of a history is like: whether fates are odd at all, and how its peers are set."""
 
     price: Decimal = Decimal(3000)
@@ -184,5 +184,5 @@ class History:
     """A seed's story from the first payment to the last action; the world heals after it."""
 
     seed: int | str
-    climate: Climate
+    conditions: Conditions
     actions: tuple[Action, ...]

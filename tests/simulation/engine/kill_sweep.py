@@ -1,13 +1,13 @@
-"""Walks every tour once, and once more for each boundary on it, with the process killed there."""
+"""Walks every scenario once, and once more for each boundary on it, with the process killed there."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.simulation.engine.player import Result, play
-from tests.simulation.engine.turn import Journal
-from tests.simulation.history.shrinking import describe
-from tests.simulation.history.story import History, Moment
-from tests.simulation.history.tours import with_death
+from tests.simulation.engine.journal import Journal
+from tests.simulation.engine.play import Result, play
+from tests.simulation.history.printing import print_history
+from tests.simulation.history.scenarios import with_kill
+from tests.simulation.history.vocabulary import History, Moment
 from tests.simulation.world.servers import Servers
 
 
@@ -23,11 +23,11 @@ class Sweep:
         """Take a result in."""
         self.journal.add(result.journal)
         if result.broken is not None:
-            self.broken.append(describe(result))
+            self.broken.append(print_history(result.history, result.broken))
 
     @property
     def spared(self) -> list[str]:
-        """The moments on the tours at which no process was killed."""
+        """The moments on the scenarios at which no process was killed."""
         return sorted(f"{stage} {name}" for name, stage in self.on_tours - self.journal.killed.keys())
 
 
@@ -40,5 +40,5 @@ def sweep(servers: Servers, histories: Iterable[History]) -> Sweep:
         swept.on_tours |= calm.journal.seen.keys()
         for (name, stage), steps in calm.journal.steps.items():
             if (name, stage) not in swept.journal.killed and steps[0] < len(history.actions):
-                swept.note(play(servers, with_death(history, steps[0], Moment(name, stage))))
+                swept.note(play(servers, with_kill(history, steps[0], Moment(name, stage))))
     return swept

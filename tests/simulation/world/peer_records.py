@@ -27,7 +27,7 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Report:
+class Callback:
     """A callback's token; *is_true* says whether ChangeNow agrees with it."""
 
     batch_id: str
@@ -37,13 +37,13 @@ class Report:
 
 
 @dataclass
-class Ledger:
+class PeerRecords:
     """One history's."""
 
     ordered: list[Order] = field(default_factory=list)
     accepted: dict[str, Accepted] = field(default_factory=dict)  # by token
     paid_eth: dict[str, Decimal] = field(default_factory=dict)  # by exchange
-    reports: list[Report] = field(default_factory=list)
+    callbacks: list[Callback] = field(default_factory=list)
     broken: list[RuleBroken] = field(default_factory=list)
 
 

@@ -16,11 +16,11 @@ from sandbox.peers.gchostpay1_tokens import (
     encrypt_gchostpay1_to_microbatch_token,
 )
 from tests.rig import SIGNING_KEY
-from tests.simulation.proofs.ledger import Accepted, Report, RuleBroken, read_order
-from tests.simulation.world.tasks import ATTEMPTS_MAX, Errand, backoff_s
+from tests.simulation.world.cloud_tasks import ATTEMPTS_MAX, OrderTask, backoff_s
+from tests.simulation.world.peer_records import Accepted, Callback, RuleBroken, read_order
 
 if TYPE_CHECKING:
-    from tests.simulation.engine.turn import Turn
+    from tests.simulation.engine.running_action import RunningAction
     from tests.simulation.world.world import World
 
 CALLBACK_ATTEMPTS_MAX: Final = 8
@@ -38,42 +38,42 @@ class Peers:
     def __init__(self, world: "World") -> None:
         self._world = world
 
-    def take_errand(self, errand: Errand) -> None:
+    def take_task(self, task: OrderTask) -> None:
         """Plan a new task's delivery: at once as a rule, later when Cloud Tasks is slow."""
-        random = self._fate("task", errand.number)
+        random = self._fate("task", task.number)
         delay_s = random.choice((0, 0, 0, 1, 5, 60, 290, 400)) if self._is_odd else 0
-        self._world.plan(delay_s, partial(self._deliver_order, errand))
+        self._world.plan(delay_s, partial(self._deliver_order, task))
 
     def expire(self, exchange_id: str, number: int) -> None:
         """Plan the end of an exchange that nobody pays."""
-        after_s = self._fate("expiry", number).randint(*self._world.history.climate.expires_after_s)
+        after_s = self._fate("expiry", number).randint(*self._world.history.conditions.expires_after_s)
         self._world.plan(after_s, partial(self._expire, exchange_id))
 
     @property
     def _is_odd(self) -> bool:
-        return self._world.history.climate.odd_fates and not self._world.is_healed
+        return self._world.history.conditions.odd_fates and not self._world.is_healed
 
     def _fate(self, kind: str, number: int | str) -> Random:
         return Random(f"{self._world.history.seed}/{kind}/{number}")
 
     # Orders
 
-    def _deliver_order(self, errand: Errand, turn: "Turn") -> None:
-        world, random = self._world, self._fate(f"delivery/{errand.number}", errand.attempts)
-        errand.attempts += 1
+    def _deliver_order(self, task: OrderTask, running: "RunningAction") -> None:
+        world, random = self._world, self._fate(f"delivery/{task.number}", task.attempts)
+        task.attempts += 1
         is_down = self._is_odd and random.random() < 0.15
-        status = 503 if is_down else self._accept(errand)
+        status = 503 if is_down else self._accept(task)
         answer_lost = self._is_odd and random.random() < 0.1
-        if (status == 200 and not answer_lost) or errand.attempts >= ATTEMPTS_MAX:
-            world.servers.tasks.end(errand, random, world.history.climate.names_blocked_s)
+        if (status == 200 and not answer_lost) or task.attempts >= ATTEMPTS_MAX:
+            world.servers.tasks.end(task, random, world.history.conditions.names_blocked_s)
         else:
-            world.plan(backoff_s(errand.attempts), partial(self._deliver_order, errand))
+            world.plan(backoff_s(task.attempts), partial(self._deliver_order, task))
 
-    def _accept(self, errand: Errand) -> int:
+    def _accept(self, task: OrderTask) -> int:
         """Answer an order; the same token again is the same order."""
         world, now = self._world, self._world.now
-        token, _ = read_order(errand.body)
-        if token in world.ledger.accepted:
+        token, _ = read_order(task.body)
+        if token in world.records.accepted:
             return 200
         try:
             order = decrypt_microbatch_to_gchostpay1_token(token, [SIGNING_KEY], int(now.timestamp()))
@@ -81,43 +81,43 @@ class Peers:
             return 400
         except UntrustedTokenError:
             return 401
-        world.ledger.accepted[token] = Accepted(order, now)
+        world.records.accepted[token] = Accepted(order, now)
         world.journal.counts["orders accepted"] += 1
         world.rules.order_accepted(order)
-        random = self._fate("wallet", errand.number)
+        random = self._fate("wallet", task.number)
         if self._is_odd and random.random() < 0.06:
             world.journal.faults["wallet does not pay"] += 1
         else:
-            delay_s = 1 if world.is_healed else random.choice(world.history.climate.wallet_delays_s)
-            world.plan(delay_s, partial(self._pay, order, errand.number))
+            delay_s = 1 if world.is_healed else random.choice(world.history.conditions.wallet_delays_s)
+            world.plan(delay_s, partial(self._pay, order, task.number))
         return 200
 
-    def _pay(self, order: Order, number: int, turn: "Turn") -> None:
+    def _pay(self, order: Order, number: int, running: "RunningAction") -> None:
         world = self._world
         exchange = world.servers.exchange.exchange(order.cn_api_id)
         if exchange.status in FINAL:
             raise RuleBroken(PAID_ONCE, f"exchange {exchange.id} is paid after it is {exchange.status}")
-        if exchange.id in world.ledger.paid_eth:
+        if exchange.id in world.records.paid_eth:
             raise RuleBroken(PAID_ONCE, f"exchange {exchange.id} is paid a second time")
         tx_hash = transaction_hash()
         world.servers.exchange.deposit(order.payin_address, order.from_amount, tx_hash)
-        world.ledger.paid_eth[exchange.id] = order.from_amount
+        world.records.paid_eth[exchange.id] = order.from_amount
         world.journal.counts["exchanges paid"] += 1
         world.plan(MINUTE, partial(self._move_on, order, number, tx_hash))
 
     # Exchanges
 
-    def _expire(self, exchange_id: str, turn: "Turn") -> None:
+    def _expire(self, exchange_id: str, running: "RunningAction") -> None:
         if self._world.servers.exchange.exchange(exchange_id).status == "waiting":
             self._world.servers.exchange.expire(exchange_id)
             self._world.journal.faults["exchange expired"] += 1
 
-    def _move_on(self, order: Order, number: int, tx_hash: str, turn: "Turn") -> None:
+    def _move_on(self, order: Order, number: int, tx_hash: str, running: "RunningAction") -> None:
         """Send a paid exchange on its course."""
         world, office, cn_api_id = self._world, self._world.servers.exchange, order.cn_api_id
         random = self._fate("course", number)
         course = random.choice(COURSES) if self._is_odd else "finish"
-        course = (not world.is_healed and world.history.climate.course) or course
+        course = (not world.is_healed and world.history.conditions.course) or course
         if course != "finish":
             world.journal.faults[f"exchange: {course}"] += 1
         office.advance(cn_api_id)
@@ -132,7 +132,7 @@ class Peers:
             delay_s += random.randint(HOUR, 4 * HOUR)
         world.plan(delay_s, partial(self._finish, order, number, tx_hash, course))
 
-    def _finish(self, order: Order, number: int, tx_hash: str, course: str, turn: "Turn") -> None:  # noqa: PLR0917
+    def _finish(self, order: Order, number: int, tx_hash: str, course: str, running: "RunningAction") -> None:  # noqa: PLR0917
         world, office = self._world, self._world.servers.exchange
         random = self._fate("amount", number)
         exchange = office.exchange(order.cn_api_id)
@@ -154,7 +154,7 @@ class Peers:
             self._plan_callbacks(order, number, tx_hash, amount_usdt)
 
     def _show_amount(  # noqa: PLR0917
-        self, order: Order, number: int, tx_hash: str, amount_usdt: Decimal, turn: "Turn"
+        self, order: Order, number: int, tx_hash: str, amount_usdt: Decimal, running: "RunningAction"
     ) -> None:
         self._world.servers.exchange._exchanges[order.cn_api_id].amount_to = amount_usdt
         self._plan_callbacks(order, number, tx_hash, amount_usdt)
@@ -164,36 +164,36 @@ class Peers:
     def _plan_callbacks(self, order: Order, number: int, tx_hash: str, amount_usdt: Decimal) -> None:
         world, random = self._world, self._fate("callback", number)
         manner = random.choice(CALLBACKS) if self._is_odd else "normal"
-        manner = (not world.is_healed and world.history.climate.manner) or manner
+        manner = (not world.is_healed and world.history.conditions.manner) or manner
         if manner != "normal":
             world.journal.faults[f"callback: {manner}"] += 1
-        report = self._report(order, tx_hash, amount_usdt)
+        callback = self._callback(order, tx_hash, amount_usdt)
         soon_s = random.randint(0, 2 * MINUTE)
         if manner == "silent":
             return
         if manner == "wrong":
-            wrong = self._report(order, tx_hash, amount_usdt + Decimal("0.01"), is_true=False)
+            wrong = self._callback(order, tx_hash, amount_usdt + Decimal("0.01"), is_true=False)
             self.call_back(soon_s, wrong)
         if manner == "early":
-            odd = self._report(order, tx_hash, amount_usdt * 2, is_true=False)
+            odd = self._callback(order, tx_hash, amount_usdt * 2, is_true=False)
             self.call_back(0, odd)
         delay_s = {"late": random.randint(HOUR, 20 * HOUR), "expired": random.randint(26 * HOUR, 40 * HOUR)}
-        self.call_back(delay_s.get(manner, soon_s), report)
+        self.call_back(delay_s.get(manner, soon_s), callback)
         if manner == "twice":
-            self.call_back(soon_s + random.choice((0, 1, 3 * HOUR)), report)
+            self.call_back(soon_s + random.choice((0, 1, 3 * HOUR)), callback)
 
-    def _report(self, order: Order, tx_hash: str, amount_usdt: Decimal, *, is_true: bool = True) -> Report:
+    def _callback(self, order: Order, tx_hash: str, amount_usdt: Decimal, *, is_true: bool = True) -> Callback:
         now = self._world.now
         execution = Execution(order.batch_conversion_id, order.cn_api_id, tx_hash, amount_usdt)
         token = encrypt_gchostpay1_to_microbatch_token(execution, SIGNING_KEY, int(now.timestamp()))
-        return Report(order.batch_conversion_id, token, now, is_true)
+        return Callback(order.batch_conversion_id, token, now, is_true)
 
-    def call_back(self, delay_s: int, report: Report, attempt: int = 1) -> None:
+    def call_back(self, delay_s: int, callback: Callback, attempt: int = 1) -> None:
         """Plan a callback's delivery, which Cloud Tasks repeats until it is taken."""
-        self._world.plan(delay_s, partial(self._deliver_callback, report, attempt))
+        self._world.plan(delay_s, partial(self._deliver_callback, callback, attempt))
 
-    def _deliver_callback(self, report: Report, attempt: int, turn: "Turn") -> None:
-        status = self._world.call_back(report, turn)
+    def _deliver_callback(self, callback: Callback, attempt: int, running: "RunningAction") -> None:
+        status = self._world.call_back(callback, running)
         if status != 200 and attempt < CALLBACK_ATTEMPTS_MAX:
             delay_s = min(CALLBACK_BACKOFF_S * 4**attempt, 2 * HOUR)
-            self.call_back(delay_s, report, attempt + 1)
+            self.call_back(delay_s, callback, attempt + 1)

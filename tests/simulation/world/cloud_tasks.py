@@ -15,7 +15,7 @@ BACKOFF_MIN_S, BACKOFF_MAX_S = 5, 3600
 
 
 @dataclass
-class Errand:
+class OrderTask:
     """A task that is to be delivered until its target takes it."""
 
     name: str
@@ -29,7 +29,7 @@ class TaskServer(GrpcServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.taken: Callable[[Errand], None] = lambda _: None
+        self.taken: Callable[[OrderTask], None] = lambda _: None
         self.time: Callable[[], float] = lambda: 0.0
         self.clear()
 
@@ -45,10 +45,10 @@ class TaskServer(GrpcServer):
         """The one call that the functions make."""
         yield Call("google.cloud.tasks.v2.CloudTasks", "CreateTask", types.CreateTaskRequest, types.Task, self._create)
 
-    def end(self, errand: Errand, random: Random, blocked_s: tuple[int, ...]) -> None:
+    def end(self, task: OrderTask, random: Random, blocked_s: tuple[int, ...]) -> None:
         """End a task; its name stays blocked for a time that nobody knows beforehand."""
-        self._live.discard(errand.name)
-        self._free_at[errand.name] = self.time() + random.choice(blocked_s)
+        self._live.discard(task.name)
+        self._free_at[task.name] = self.time() + random.choice(blocked_s)
 
     def _create(self, request: types.CreateTaskRequest) -> types.Task:
         task_rules.check_queue_name(request.parent)
@@ -59,7 +59,7 @@ class TaskServer(GrpcServer):
             raise RefusedError(grpc.StatusCode.ALREADY_EXISTS, "Requested entity already exists")
         self._live.add(name)
         self.created += 1
-        self.taken(Errand(name, bytes(request.task.http_request.body), self.created))
+        self.taken(OrderTask(name, bytes(request.task.http_request.body), self.created))
         return types.Task(name=name, create_time=now())
 
 

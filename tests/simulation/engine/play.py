@@ -8,11 +8,14 @@ from sandbox.changenow.market import Market
 from shared.model.policy import Reason
 from tests.rig import PROJECT
 from tests.simulation.engine.boundaries import installed
-from tests.simulation.engine.turn import Journal, Turn
-from tests.simulation.history.story import Accept, Check, History
-from tests.simulation.proofs.ledger import RuleBroken
+from tests.simulation.engine.chance import drawn_from
+from tests.simulation.engine.journal import Journal
+from tests.simulation.engine.log_lines import caught
+from tests.simulation.engine.running_action import RunningAction
+from tests.simulation.history.vocabulary import Accept, Check, History
 from tests.simulation.world.actions import perform
-from tests.simulation.world.servers import POLICY, THRESHOLD, Servers, quiet
+from tests.simulation.world.peer_records import RuleBroken
+from tests.simulation.world.servers import POLICY, THRESHOLD, Servers
 from tests.simulation.world.world import World
 
 HOUR: Final = 3600
@@ -32,12 +35,12 @@ class Result:
 
 def play(servers: Servers, history: History) -> Result:
     """Play a history on empty servers, with the watchers at the drivers' doors."""
-    with quiet(), installed():
+    with caught(), installed(), drawn_from(history.seed):
         return _played(servers, history)
 
 
 def _played(servers: Servers, history: History) -> Result:
-    world = World(servers, history)
+    world = World(servers, history, perform)
     broken = None
     try:
         for world.step, action in enumerate(history.actions):
@@ -56,7 +59,7 @@ def _played(servers: Servers, history: History) -> Result:
 
 def _heal(world: World) -> None:
     """All faults end, clocks are right, the price is the old one, fees are small; no instance is restarted."""
-    servers, price = world.servers, world.history.climate.price
+    servers, price = world.servers, world.history.conditions.price
     for server in (servers.exchange, servers.tasks, servers.secrets, servers.pubsub):
         server.faults.clear()
     world.is_healed = True
@@ -74,24 +77,26 @@ def _heal(world: World) -> None:
 
 def _settle(world: World) -> None:
     """Time passes and two checks run; then every payment must be where it belongs, and stay there."""
-    turn = Turn(world)
-    world.wait(QUIET_S, turn)
+    running = RunningAction(world)
+    world.wait(QUIET_S, running)
     world.rules.verify()
     for _ in range(FURTHER_CHECKS):
         perform(world, Accept())
-        outcome = world.check(Check(), Turn(world))
+        outcome = world.check(Check(), RunningAction(world))
         world.rules.verify()
         if outcome is None or outcome.reason == Reason.CHECK_IN_PROGRESS:
             raise RuleBroken("two checks finish what was left", f"in a healed world a check came to {outcome}")
-        world.wait(HOUR, turn)
+        world.wait(HOUR, running)
         world.rules.verify()
     world.rules.verify_rest()
-    world.wait(LATE_S, turn)
+    world.wait(LATE_S, running)
     world.rules.verify_rest()
 
 
 def _count(world: World) -> None:
     counts = world.journal.counts
+    for row in (*world.observer.batches(), *world.observer.payments()):
+        world.journal.note(f"at the end {row}")
     for batch in world.observer.batches():
         counts["batches"] += 1
         counts[f"batches {batch['status']}"] += 1
