@@ -44,7 +44,7 @@ test: setup ## Run every test (PYTEST_ARGS='tests/unit -x' to choose).
 simulate: setup ## Drive the real code through SEEDS=1000 seeded histories of a faulty world.
 	.venv/bin/python -m tests.simulation --seeds $(SEEDS) $(SIMULATE_ARGS)
 
-bench: setup ## Measure everything beside its limit, into docs/performance (BENCH_ARGS='--sizes 10 1000').
+bench: setup ## Measure everything beside its limit; nothing is written without --keep (BENCH_ARGS='--sizes 10 1000 --history 20000').
 	.venv/bin/python -m tests.bench $(BENCH_ARGS)
 
 demo: setup ## Play payments through the whole flow and print the account (PAYMENTS=file.csv).

@@ -8,11 +8,11 @@ from typing import Any, Final
 from sandbox.world.function_process import FunctionProcess
 from tests.bench.figures import Figure, Report
 from tests.bench.payments import plan_as_functions_do
-from tests.bench.stage import (
+from tests.bench.workbench import (
     CHECK_THRESHOLD,
     SWAP_EXECUTED,
     TX_HASH,
-    Stage,
+    Workbench,
     call_back,
     peak_mib,
     seconds,
@@ -43,33 +43,33 @@ BARE_SHARES: Final = (
 NOW: Final = "2026-11-22 10:00:00"
 
 
-def measure(stage: Stage, report: Report, size: int) -> None:
+def measure(workbench: Workbench, report: Report, size: int) -> None:
     """Measure all of it at one size, and leave the table as it was."""
-    stage.payments.add_pending(size)
-    measure_check(stage, report, size)
-    life = Life(stage, size)
+    workbench.payments.add_pending(size)
+    measure_check(workbench, report, size)
+    life = Life(workbench, size)
     life.measure(turns=7 if size <= 1000 else 5 if size <= 100_000 else 3)
     life.tell(report)
     if ONE_BY_ONE <= size <= ONE_BY_ONE_SIZE_MAX:
-        measure_one_by_one(stage, report, size)
-    stage.payments.remove()
+        measure_one_by_one(workbench, report, size)
+    workbench.payments.remove()
 
 
-def measure_check(stage: Stage, report: Report, size: int) -> None:
+def measure_check(workbench: Workbench, report: Report, size: int) -> None:
     """Time checks that find too little, in turns with the bare sum."""
-    stage.wait_below()
+    workbench.wait_below()
     whole, server, bare, wire = [], [], [], []
-    with stage.function(CHECK_THRESHOLD) as function:
+    with workbench.function(CHECK_THRESHOLD) as function:
         for _ in range(CHECKS):
             whole.append(seconds(lambda: tick(function)))
-            wire.append(seconds(lambda: stage.payments.sql(BARE_SUM)))
-    with stage.server_times(), stage.function(CHECK_THRESHOLD) as function:
-        session = open_session(stage.postgres.url())
+            wire.append(seconds(lambda: workbench.payments.sql(BARE_SUM)))
+    with workbench.server_times(), workbench.function(CHECK_THRESHOLD) as function:
+        session = open_session(workbench.postgres.url())
         session.cursor().execute("SET application_name = 'micro_batch'")
         plan_as_functions_do(session)
         for _ in range(CHECKS):
-            server.append(stage.server_time_s(lambda: tick(function)))
-            bare.append(stage.server_time_s(lambda: session.cursor().execute(BARE_SUM)))
+            server.append(workbench.server_time_s(lambda: tick(function)))
+            bare.append(workbench.server_time_s(lambda: session.cursor().execute(BARE_SUM)))
         session.close()
     target = 2.0 if size == 100_000 else None
     report.add(_figure("check", "check below the threshold, the server's work", size, server, "bare SUM", bare, target))
@@ -79,17 +79,17 @@ def measure_check(stage: Stage, report: Report, size: int) -> None:
 class Life:
     """Opens and distributes the same payments again and again, by the functions and barely, in turns."""
 
-    def __init__(self, stage: Stage, size: int) -> None:
-        self._stage = stage
-        self._payments = stage.payments
+    def __init__(self, workbench: Workbench, size: int) -> None:
+        self._workbench = workbench
+        self._payments = workbench.payments
         self._size = size
         self._times: dict[str, list[float]] = {}
         self._peaks: dict[str, float] = {}
 
     def measure(self, turns: int) -> None:
         """Take turns; every second one begins with the bare limit. The first, when sessions are new, is not counted."""
-        self._stage.set_threshold("0.01")
-        with self._stage.function(CHECK_THRESHOLD) as checks, self._stage.function(SWAP_EXECUTED) as callbacks:
+        self._workbench.set_threshold("0.01")
+        with self._workbench.function(CHECK_THRESHOLD) as checks, self._workbench.function(SWAP_EXECUTED) as callbacks:
             for turn in range(turns + 1):
                 ways: list[Callable[[], None]] = [lambda: self._by_functions(checks, callbacks), self._barely]
                 for way in ways if turn % 2 == 0 else reversed(ways):
@@ -125,7 +125,7 @@ class Life:
         if batch["payments_count"] != self._size or batch["task_enqueued_at"] is None:
             raise RuntimeError(f"the check has not opened a batch of {self._size} payments")
         self._payments.settle_down()
-        token = self._stage.finish_exchange(batch)
+        token = self._workbench.finish_exchange(batch)
         self._keep("distribute", lambda: call_back(callbacks, token))
         if self._payments.batch(batch["batch_conversion_id"])["conversion_status"] != "completed":
             raise RuntimeError("the callback has not completed the batch")
@@ -145,19 +145,19 @@ class Life:
         self._times.setdefault(name, []).append(seconds(work))
 
 
-def measure_one_by_one(stage: Stage, report: Report, size: int) -> None:
+def measure_one_by_one(workbench: Workbench, report: Report, size: int) -> None:
     """Time the first sketch's way on some of a batch's payments, and compare the batch's distribution with it."""
     samples = []
     for _ in range(ONE_BY_ONE_TURNS):
-        batch = stage.open_batch()["batch_conversion_id"]
-        rows = stage.payments.sql(
+        batch = workbench.open_batch()["batch_conversion_id"]
+        rows = workbench.payments.sql(
             "SELECT id FROM payout_accumulation WHERE batch_conversion_id = %s ORDER BY random() LIMIT %s",
             batch,
             ONE_BY_ONE,
         )
         ids = [row["id"] for row in rows]
-        samples.append(seconds(partial(_write_one_by_one, stage, ids)) * size / ONE_BY_ONE)
-        stage.payments.renew()
+        samples.append(seconds(partial(_write_one_by_one, workbench, ids)) * size / ONE_BY_ONE)
+        workbench.payments.renew()
     name = "one UPDATE and commit a payment" + (f" (scaled from {ONE_BY_ONE:,})" if size > ONE_BY_ONE else "")
     report.add(Figure("one by one", "one UPDATE and commit a payment", size, "s", tuple(samples)))
     (mine,) = [figure.samples for figure in report.of("distribution") if figure.size == size]
@@ -165,9 +165,9 @@ def measure_one_by_one(stage: Stage, report: Report, size: int) -> None:
     report.add(Figure("one by one", "distribution, against one by one", size, "s", mine, name, tuple(samples), target))
 
 
-def _write_one_by_one(stage: Stage, ids: list[int]) -> None:
+def _write_one_by_one(workbench: Workbench, ids: list[int]) -> None:
     for payment in ids:
-        stage.payments.sql(
+        workbench.payments.sql(
             "UPDATE payout_accumulation SET accumulated_amount_usdt = 24.8275, conversion_status = 'completed',"
             " conversion_tx_hash = %s, updated_at = CAST(%s AS timestamp) WHERE id = %s",
             TX_HASH,

@@ -12,7 +12,7 @@ from sandbox.wire.tcp_proxy import TcpProxy
 from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED
 from shared.model.tokens import decrypt_gchostpay1_to_microbatch_token, encrypt_microbatch_to_gchostpay1_token
 from tests.bench.figures import Figure, Report
-from tests.bench.stage import TX_HASH, Stage, at_once, call_back, seconds, tick
+from tests.bench.workbench import TX_HASH, Workbench, at_once, call_back, seconds, tick
 from tests.rig import SIGNING_KEY, response_token
 
 BATCH: Final = 10  # payments
@@ -23,34 +23,34 @@ TURNS: Final = 3
 ROUND_TRIP_SIZES: Final = (10, 1000, 100_000)
 
 
-def measure(stage: Stage, report: Report) -> None:
+def measure(workbench: Workbench, report: Report) -> None:
     """Measure the rates."""
-    _measure_callbacks(stage, report)
-    _measure_checks(stage, report)
+    _measure_callbacks(workbench, report)
+    _measure_checks(workbench, report)
     _measure_tokens(report)
 
 
-def measure_round_trips(stage: Stage, report: Report, sizes: list[int]) -> None:
+def measure_round_trips(workbench: Workbench, report: Report, sizes: list[int]) -> None:
     """Count, by a proxy before the database, what a check that waits, one that opens, and a callback take."""
-    url = urlsplit(stage.postgres.url())
+    url = urlsplit(workbench.postgres.url())
     for size in sizes:
-        stage.payments.add_pending(size)
-        with TcpProxy(lambda: stage.postgres.port) as proxy:
+        workbench.payments.add_pending(size)
+        with TcpProxy(lambda: workbench.postgres.port) as proxy:
             through = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}").geturl()
             with (
-                stage.function(CHECK_THRESHOLD, database_url=through) as checks,
-                stage.function(SWAP_EXECUTED, database_url=through) as callbacks,
+                workbench.function(CHECK_THRESHOLD, database_url=through) as checks,
+                workbench.function(SWAP_EXECUTED, database_url=through) as callbacks,
             ):
                 counted = partial(_counted, proxy, report, size=size)
-                stage.wait_below()
+                workbench.wait_below()
                 counted("check, new instance", lambda: tick(checks))
                 counted("check that waits", lambda: tick(checks))
-                stage.set_threshold("0.01")
+                workbench.set_threshold("0.01")
                 counted("check that opens a batch", lambda: tick(checks))
-                token = stage.finish_exchange(stage.payments.newest_batch())
+                token = workbench.finish_exchange(workbench.payments.newest_batch())
                 counted("callback that completes the batch", partial(call_back, callbacks, token))
                 counted("callback that repeats it", partial(call_back, callbacks, token))
-        stage.payments.remove()
+        workbench.payments.remove()
 
 
 def _counted(proxy: TcpProxy, report: Report, name: str, work: Callable[[], object], *, size: int) -> None:
@@ -62,27 +62,27 @@ def _counted(proxy: TcpProxy, report: Report, name: str, work: Callable[[], obje
     report.add(Figure("round trips", title, size, "round trips", (proxy.round_trips,)))
 
 
-def _measure_callbacks(stage: Stage, report: Report) -> None:
-    with stage.function(SWAP_EXECUTED) as function:
+def _measure_callbacks(workbench: Workbench, report: Report) -> None:
+    with workbench.function(SWAP_EXECUTED) as function:
         for workers in (1, 8):
             rates = []
             for _ in range(TURNS):
-                tokens = [_small_batch(stage) for _ in range(CALLBACKS)]
+                tokens = [_small_batch(workbench) for _ in range(CALLBACKS)]
                 work: list[Callable[[], object]] = [partial(call_back, function, token) for token in tokens]
                 rates.append(CALLBACKS / at_once(work, workers))
-                stage.payments.remove()
+                workbench.payments.remove()
             name = f"callbacks, {workers} at a time, batches of {BATCH}"
             report.add(Figure("throughput", name, BATCH, "a second", tuple(rates)))
 
 
-def _small_batch(stage: Stage) -> str:
-    stage.payments.insert_pending(BATCH)
-    return stage.finish_exchange(stage.open_batch())
+def _small_batch(workbench: Workbench) -> str:
+    workbench.payments.insert_pending(BATCH)
+    return workbench.finish_exchange(workbench.open_batch())
 
 
-def _measure_checks(stage: Stage, report: Report) -> None:
-    stage.wait_below()
-    with stage.function(CHECK_THRESHOLD) as function:
+def _measure_checks(workbench: Workbench, report: Report) -> None:
+    workbench.wait_below()
+    with workbench.function(CHECK_THRESHOLD) as function:
         tick(function)
         rates = [CHECKS / seconds(lambda: [tick(function) for _ in range(CHECKS)]) for _ in range(TURNS)]
     report.add(Figure("throughput", "checks with nothing pending", 0, "a second", tuple(rates)))

@@ -12,7 +12,7 @@ import requests
 
 from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess, Target
 from tests.bench.figures import Figure, Report
-from tests.bench.stage import Stage, call_back, tick
+from tests.bench.workbench import Workbench, call_back, tick
 from tests.e2e.stage import EVENT_HEADERS
 
 TURNS: Final = 41  # the first, which fills the disk's cache, is not counted
@@ -59,10 +59,10 @@ class Start:
     ask: Callable[[FunctionProcess], object]
 
 
-def measure(stage: Stage, report: Report) -> None:
+def measure(workbench: Workbench, report: Report) -> None:
     """Time the three kinds of first request, each in turns with its limits."""
-    stage.wait_below()
-    token = _completed(stage)
+    workbench.wait_below()
+    token = _completed(workbench)
     starts = (
         Start("check_threshold, first check (below)", CHECK_THRESHOLD, (*_BOTH, *_SECRETS), tick),
         Start("swap_executed, first health check", SWAP_EXECUTED, _BOTH, _ask_health),
@@ -74,9 +74,9 @@ def measure(stage: Stage, report: Report) -> None:
         ),
     )
     for start in starts:
-        _measure(stage, report, start)
-    _measure_first_settlement(stage, report)
-    stage.payments.remove()
+        _measure(workbench, report, start)
+    _measure_first_settlement(workbench, report)
+    workbench.payments.remove()
 
 
 def measure_imports(report: Report) -> None:
@@ -92,11 +92,11 @@ def measure_imports(report: Report) -> None:
         report.add(Figure("imports", f"import {module}", None, "s", tuple(samples[1:])))
 
 
-def _measure(stage: Stage, report: Report, start: Start) -> None:
-    with_libraries = _plain_function(stage.folder, start.target, start.libraries)
-    without = _plain_function(stage.folder, start.target, ())
+def _measure(workbench: Workbench, report: Report, start: Start) -> None:
+    with_libraries = _plain_function(workbench.folder, start.target, start.libraries)
+    without = _plain_function(workbench.folder, start.target, ())
     mine, same, none = _in_turns(
-        lambda: _time(FunctionProcess(start.target, stage.environment(), stage.folder), start.ask),
+        lambda: _time(FunctionProcess(start.target, workbench.environment(), workbench.folder), start.ask),
         lambda: _time(with_libraries, _ask(start.target)),
         lambda: _time(without, _ask(start.target)),
     )
@@ -104,13 +104,13 @@ def _measure(stage: Stage, report: Report, start: Start) -> None:
     report.add(_figure(start.name, mine, "functions-framework alone", none))
 
 
-def _measure_first_settlement(stage: Stage, report: Report) -> None:
+def _measure_first_settlement(workbench: Workbench, report: Report) -> None:
     """Time a first callback that completes a batch and publishes its event, which takes the Pub/Sub client."""
-    limit = _plain_function(stage.folder, SWAP_EXECUTED, (*_BOTH, *_EVENTS))
-    tokens = [_open_batch_of_one(stage) for _ in range(TURNS)]
+    limit = _plain_function(workbench.folder, SWAP_EXECUTED, (*_BOTH, *_EVENTS))
+    tokens = [_open_batch_of_one(workbench) for _ in range(TURNS)]
     mine, same = _in_turns(
         lambda: _time(
-            FunctionProcess(SWAP_EXECUTED, stage.environment(), stage.folder),
+            FunctionProcess(SWAP_EXECUTED, workbench.environment(), workbench.folder),
             lambda function: call_back(function, tokens.pop()),
         ),
         lambda: _time(limit, _ask(SWAP_EXECUTED)),
@@ -129,16 +129,16 @@ def _in_turns(*ways: Callable[[], float]) -> list[list[float]]:
     return samples
 
 
-def _open_batch_of_one(stage: Stage) -> str:
+def _open_batch_of_one(workbench: Workbench) -> str:
     """Open a batch of one payment whose exchange is finished; returns its callback's token."""
-    stage.payments.add_pending(1)
-    return stage.finish_exchange(stage.open_batch())
+    workbench.payments.add_pending(1)
+    return workbench.finish_exchange(workbench.open_batch())
 
 
-def _completed(stage: Stage) -> str:
+def _completed(workbench: Workbench) -> str:
     """Complete a batch of one payment; returns its token, which may come again."""
-    token = _open_batch_of_one(stage)
-    with stage.function(SWAP_EXECUTED) as function:
+    token = _open_batch_of_one(workbench)
+    with workbench.function(SWAP_EXECUTED) as function:
         call_back(function, token)
     return token
 

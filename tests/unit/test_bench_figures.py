@@ -3,6 +3,9 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
+from tests.bench import __main__ as bench
 from tests.bench.figures import Figure, Report, amount, read_report, table
 from tests.bench.plot import plot
 
@@ -62,3 +65,16 @@ def test_the_plot_draws_each_curve_that_has_figures() -> None:
 def test_a_plot_of_nothing_is_still_a_plot() -> None:
     """A run of parts that do not grow with the batch."""
     assert ElementTree.fromstring(plot(Report({}, {}))).tag.endswith("svg")  # noqa: S314 - our own drawing
+
+
+def test_nothing_is_kept_unless_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The kept figures are those of a whole run on an idle machine: trying one part out leaves them alone."""
+    measured = report()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bench, "_measured", lambda _: measured)
+    monkeypatch.setattr("sys.argv", ["bench", "--sizes", "10", "--history", "20000"])
+    bench.main()
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr("sys.argv", ["bench", "--keep", "elsewhere"])
+    bench.main()
+    assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {"figures.json", "scaling.svg"}

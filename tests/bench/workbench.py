@@ -53,7 +53,7 @@ _DURATION: Final = re.compile(r"^micro_batch\|LOG: +duration: ([0-9.]+) ms", re.
 
 
 @dataclass
-class Stage:
+class Workbench:
     """One database and everything around it; functions are started by the measurement that needs them."""
 
     postgres: Postgres
@@ -127,7 +127,7 @@ class Stage:
 
 
 @contextmanager
-def running_stage(history: int) -> Iterator[Stage]:
+def running_workbench(history: int) -> Iterator[Workbench]:
     """Start everything and fill the history."""
     postgres = Postgres(durable=True, settings=SERVER_SETTINGS)
     with postgres, running_peers() as peers, PubSub() as pubsub, tempfile.TemporaryDirectory() as folder:
@@ -137,7 +137,7 @@ def running_stage(history: int) -> Iterator[Stage]:
         payments = Payments(postgres.url())
         payments.add_history(history)
         try:
-            yield Stage(postgres, peers, pubsub, Path(folder), payments)
+            yield Workbench(postgres, peers, pubsub, Path(folder), payments)
         finally:
             payments.close()
 
@@ -203,11 +203,11 @@ __all__ = [
     "CHECK_THRESHOLD",
     "SERVER_SETTINGS",
     "SWAP_EXECUTED",
-    "Stage",
+    "Workbench",
     "at_once",
     "call_back",
     "peak_mib",
-    "running_stage",
+    "running_workbench",
     "seconds",
     "tick",
 ]
