@@ -125,7 +125,7 @@ def _peer(servers: Servers, failure: PeerFailure, boundary: Boundary) -> str:
     action = actions[failure.flavour % len(actions)]
     server.faults.add(method, action, times=1 if action is faults.lose_answer else failure.times)
     if action is faults.lose_answer and failure.times > 1:  # the line is down from then on
-        silence = faults.refuse(StatusCode.UNAVAILABLE)
+        silence = faults.status(503) if boundary.kind == "http" else faults.refuse(StatusCode.UNAVAILABLE)
         server.faults.add(method, silence, times=failure.times)
     return f"{boundary.kind}: {action.name}"
 
