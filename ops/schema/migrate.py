@@ -1,8 +1,8 @@
 """Brings a database up to the migrations in ops/migrations: `./microbatch migrate`.
 
-Each file runs in one transaction together with its row in schema_migrations; a file that begins
-with "-- migrate: no-transaction" runs statement by statement and can be repeated. Two runs at once
-wait for each other, and the second finds the work done.
+Each file runs in one transaction together with its row in schema_migrations; a file whose first line
+says so runs statement by statement, or in small steps through a table, and can be repeated. Two runs
+at once wait for each other, and the second finds the work done.
 """
 
 import contextlib

@@ -3,14 +3,15 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from ops.schema.sql_text import Statement, split_statements
 
 FOLDER = Path(__file__).resolve().parents[1] / "migrations"
-NO_TRANSACTION = "-- migrate: no-transaction"
 
 _FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+)\.sql")
+_DIRECTIVE = re.compile(r"-- migrate: (?P<kind>\S+)(?: (?P<table>[a-z_]+))?\s*")
 _TRANSACTION_CONTROL = re.compile(r"(BEGIN|START|COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b", re.I)
 _CONCURRENT_INDEX = re.compile(
     r"CREATE\s+(?:UNIQUE\s+)?INDEX\s+CONCURRENTLY\s+(?:IF\s+NOT\s+EXISTS\s+(?P<name>[\w.]+)\s)?",
@@ -22,6 +23,17 @@ class MigrationRefusedError(Exception):
     """The files, or the database against them, are not as they must be; nothing was changed."""
 
 
+class Kind(Enum):
+    """How a file is run, as its first line says after "-- migrate: "; without that line, in one transaction."""
+
+    TRANSACTION = "transaction"
+    NO_TRANSACTION = "no-transaction"
+    """Statement by statement; the whole file can be repeated."""
+    IN_STEPS = "in-steps"
+    """Its one statement again and again, each time for the next rows of a table ($1 < id <= $2), committed in
+    between; it returns how many rows it changed and how many it had to leave for another time."""
+
+
 @dataclass(frozen=True)
 class Migration:
     """One file, ready to be run."""
@@ -30,7 +42,9 @@ class Migration:
     name: str
     checksum: str
     """SHA-256 of the file's text in hexadecimal; line endings do not count."""
-    transactional: bool
+    kind: Kind
+    stepped_table: str | None
+    """The table through which an in-steps file goes."""
     statements: tuple[Statement, ...]
 
     @property
@@ -68,27 +82,49 @@ def _read(file: Path) -> Migration:
         statements = tuple(split_statements(text))
     except ValueError as error:
         raise MigrationRefusedError(f"{file.name}: {error}") from error
-    transactional = text.partition("\n")[0].rstrip() != NO_TRANSACTION
+    kind, stepped_table = _kind(file.name, text, statements)
     for statement in statements:
-        _check(file.name, statement, transactional=transactional)
+        _check(file.name, statement, kind)
     return Migration(
         version=int(match["version"]),
         name=match["name"],
         checksum=hashlib.sha256(text.encode()).hexdigest(),
-        transactional=transactional,
+        kind=kind,
+        stepped_table=stepped_table,
         statements=statements,
     )
 
 
-def _check(file_name: str, statement: Statement, *, transactional: bool) -> None:
+def _kind(file_name: str, text: str, statements: tuple[Statement, ...]) -> tuple[Kind, str | None]:
+    """What the first line says, and the table that goes with in-steps."""
+    match = _DIRECTIVE.fullmatch(text.partition("\n")[0])
+    if match is None:
+        return Kind.TRANSACTION, None
+    try:
+        kind = Kind(match["kind"])
+    except ValueError as error:
+        known = ", ".join(kind.value for kind in Kind)
+        raise MigrationRefusedError(
+            f"{file_name}: {match['kind']} is no kind of migration; there are {known}"
+        ) from error
+    if (kind is Kind.IN_STEPS) != (match["table"] is not None):
+        raise MigrationRefusedError(f"{file_name}: in-steps, and no other kind, is followed by a table")
+    if kind is Kind.IN_STEPS and (len(statements) != 1 or not all(name in statements[0].text for name in ("$1", "$2"))):
+        raise MigrationRefusedError(f"{file_name}: an in-steps file is one statement with $1 and $2")
+    return kind, match["table"]
+
+
+def _check(file_name: str, statement: Statement, kind: Kind) -> None:
     where = f"{file_name} line {statement.line}"
     if _TRANSACTION_CONTROL.match(statement.text):
         raise MigrationRefusedError(f"{where}: the runner begins and ends transactions, not the file")
     match = _CONCURRENT_INDEX.match(statement.text)
     if match is None:
         return
-    if transactional:
-        raise MigrationRefusedError(f"{where}: CONCURRENTLY needs {NO_TRANSACTION!r} as the file's first line")
+    if kind is not Kind.NO_TRANSACTION:
+        raise MigrationRefusedError(
+            f"{where}: CONCURRENTLY needs '-- migrate: {Kind.NO_TRANSACTION.value}' as the file's first line"
+        )
     if match["name"] is None:
         raise MigrationRefusedError(
             f"{where}: write CREATE INDEX CONCURRENTLY IF NOT EXISTS name, so that an interrupted run can be repeated"

@@ -7,7 +7,7 @@ busy table is tried again, a written number of times.
 import contextlib
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from pg8000.dbapi import Connection
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from ops.schema.migration_files import Migration, concurrent_index
+from ops.schema.migration_files import Kind, Migration, concurrent_index
 from ops.schema.sql_text import Statement
 from shared.errors import DatabaseUnavailable
 
@@ -42,11 +42,13 @@ class Patience:
     runner_wait_s: float = 900
     """For another runner to finish; an index on a large table takes minutes."""
     runner_poll_s: float = 0.5
-    lock_timeout_ms: int = 800
+    lock_timeout_ms: int = 500
     """For a lock that makes writers queue; below PostgreSQL's deadlock_timeout of 1 s, so that in a
     deadlock it is the migration that gives way and not a writer."""
     build_lock_timeout_ms: int = 600_000
     """For older transactions during CONCURRENTLY, which holds up nobody."""
+    step_rows: int = 2000
+    """In one transaction of an in-steps file; what it changes, writers wait for."""
     attempts_max: int = 30
     pause_s: float = 0.5
     """Between attempts at first; grows by itself with each, up to *pause_max_s*."""
@@ -59,10 +61,13 @@ def apply(connection: Connection, migration: Migration, patience: Patience) -> N
     *connection* is in autocommit. Raises MigrationFailedError, MigrationBusyError or
     DatabaseUnavailable.
     """
-    if migration.transactional:
-        _patiently(patience, migration, partial(_run, connection, migration, patience))
-    else:
-        _run_without_transaction(connection, migration, patience)
+    match migration.kind:
+        case Kind.TRANSACTION:
+            _patiently(patience, migration, partial(_run, connection, migration, patience))
+        case Kind.NO_TRANSACTION:
+            _run_without_transaction(connection, migration, patience)
+        case Kind.IN_STEPS:
+            _run_in_steps(connection, migration, patience)
 
 
 def execute(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
@@ -116,6 +121,53 @@ def _run_without_transaction(connection: Connection, migration: Migration, patie
     _record(connection, migration)
 
 
+def _run_in_steps(connection: Connection, migration: Migration, patience: Patience) -> None:
+    """All rows that the table has, a few at a time; what others held is tried again, a written number of times.
+
+    An interrupted run is repeated from the beginning, where there is nothing left to do.
+    """
+    execute(connection, f"SET lock_timeout = {patience.lock_timeout_ms}")
+    steps = list(_steps(connection, migration, patience))
+    for attempt in range(1, patience.attempts_max + 1):
+        steps = [step for step in steps if _leaves_rows(connection, migration, patience, step)]
+        if not steps:
+            return _record(connection, migration)
+        if attempt < patience.attempts_max:
+            time.sleep(min(patience.pause_s * attempt, patience.pause_max_s))
+    raise MigrationBusyError(
+        f"{migration.title}: rows of {migration.stepped_table} between id {steps[0][0] + 1} and {steps[-1][1]} stayed "
+        f"locked through {patience.attempts_max} attempts; look in pg_stat_activity for a long transaction"
+    )
+
+
+def _steps(connection: Connection, migration: Migration, patience: Patience) -> Iterator[tuple[int, int]]:
+    """The bounds of each step, by id: above the first, up to the second."""
+    table = migration.stepped_table  # the reader of the files lets only lower-case letters and underscores through
+    ((first, last),) = execute(connection, f"SELECT MIN(id) - 1, MAX(id) FROM {table}")  # noqa: S608
+    while first is not None and first < last:
+        rows = execute(
+            connection,
+            f"SELECT id FROM {table} WHERE id > {first} ORDER BY id OFFSET {patience.step_rows - 1} LIMIT 1",  # noqa: S608
+        )
+        upto = min(rows[0][0], last) if rows else last
+        yield first, upto
+        first = upto
+
+
+def _leaves_rows(connection: Connection, migration: Migration, patience: Patience, step: tuple[int, int]) -> bool:
+    """Run one step; tell whether rows were left because others hold them."""
+    (statement,) = migration.statements
+    text = statement.text.replace("$1", str(step[0])).replace("$2", str(step[1]))
+    left: list[int] = []
+
+    def run() -> None:
+        ((_, left_over),) = _run_statement(connection, migration, Statement(statement.line, text))
+        left.append(left_over)
+
+    _patiently(patience, migration, run)
+    return left[-1] > 0
+
+
 def _run_repeatably(connection: Connection, migration: Migration, statement: Statement) -> None:
     """Run *statement*, first clearing away the invalid index that a broken build has left.
 
@@ -164,9 +216,9 @@ def _patiently(patience: Patience, migration: Migration, run: Callable[[], None]
     return None
 
 
-def _run_statement(connection: Connection, migration: Migration, statement: Statement) -> None:
+def _run_statement(connection: Connection, migration: Migration, statement: Statement) -> list[tuple[Any, ...]]:
     try:
-        execute(connection, statement.text)
+        return execute(connection, statement.text)
     except DatabaseError as error:
         if _sqlstate(error) in MAY_HEAL:
             raise

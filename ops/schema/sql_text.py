@@ -8,7 +8,8 @@ _TOKEN = re.compile(
       (?P<blank>   \s+ | --[^\n]* )
     | (?P<comment> /\* )
     | (?P<quoted>  [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
-                 | (?P<tag>\$(?:[A-Za-z_]\w*)?\$) .*? (?P=tag) )
+                 | (?P<tag>\$(?:[A-Za-z_]\w*)?\$) .*? (?P=tag)
+                 | [Bb][Ee][Gg][Ii][Nn]\s+[Aa][Tt][Oo][Mm][Ii][Cc]\b .*? ;\s*[Ee][Nn][Dd]\b )
     | (?P<open>    ['"] | \$(?:[A-Za-z_]\w*)?\$ )
     | (?P<end>     ; )
     | (?P<other>   [A-Za-z_][\w$]* | . )
@@ -28,8 +29,8 @@ class Statement:
 def split_statements(sql: str) -> list[Statement]:
     """The statements of *sql* in order, without comments around them.
 
-    Quotes, E'' strings, dollar quotes and nested comments are followed; the bodies of BEGIN ATOMIC
-    functions are not. Raises ValueError on a quote or comment that does not end.
+    Quotes, E'' strings, dollar quotes, nested comments and the bodies of BEGIN ATOMIC functions are
+    followed. Raises ValueError on a quote or comment that does not end.
     """
     statements: list[Statement] = []
     begin = -1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.schema.migration_files import MigrationRefusedError, read_migrations
+from ops.schema.migration_files import Kind, MigrationRefusedError, read_migrations
 
 NO_TRANSACTION = "-- migrate: no-transaction\n"
 
@@ -21,7 +21,7 @@ def test_reads_in_order_of_number(tmp_path: Path) -> None:
     write(tmp_path, f0002_b=f"{NO_TRANSACTION}SELECT 2; SELECT 3", f0001_a_b="SELECT 1")
     first, second = read_migrations(tmp_path)
     assert (first.version, first.name, first.title) == (1, "a_b", "0001_a_b")
-    assert (first.transactional, second.transactional) == (True, False)
+    assert (first.kind, second.kind) == (Kind.TRANSACTION, Kind.NO_TRANSACTION)
     assert [statement.text for statement in second.statements] == ["SELECT 2", "SELECT 3"]
 
 
