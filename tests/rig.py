@@ -178,8 +178,8 @@ class Rig:
             self.sql(
                 "INSERT INTO payout_accumulation (client_id, user_id, payment_amount_usd, payment_currency,"
                 " payment_timestamp, accumulated_eth, client_wallet_address, client_payout_currency,"
-                " client_payout_network, nowpayments_outcome_amount, created_at) VALUES ('client', 1, 1, 'eth', NOW(),"
-                " CAST(%s AS numeric), '0xclient', 'usdt', 'eth', CAST(%s AS numeric), CAST(%s AS timestamp))"
+                " client_payout_network, nowpayments_outcome_amount, created_at) VALUES ('client', 1, 9e7, 'eth',"
+                " NOW(), CAST(%s AS numeric), '0xclient', 'usdt', 'eth', CAST(%s AS numeric), CAST(%s AS timestamp))"
                 " RETURNING id",
                 amount_usd,
                 eth,

@@ -70,7 +70,8 @@ def _checked(desk: Desk, session: Session, *, forced: bool) -> Outcome:
     run = Run(desk.settings, session, desk.exchange, desk.orders, policy, desk.now)
     obstacle = _finish_what_was_left(run)
     threshold = get_micro_batch_threshold(desk.secrets, session)
-    findings = Findings(get_total_pending_usd(session), threshold, policy, desk.now())
+    now = desk.now()
+    findings = Findings(get_total_pending_usd(session, now), threshold, policy, now)
     log_unclaimable(findings.pending)
     outcome = _decided(run, findings, obstacle, forced=forced)
     if not outcome.opened:

@@ -70,10 +70,10 @@ _NOTHING_SEEN: Final = dict.fromkeys(
 )
 
 
-def get_total_pending_usd(session: Session) -> Pending:
+def get_total_pending_usd(session: Session, now: datetime) -> Pending:
     """Sum what waits at this instant; a database that does not answer raises, and never reads as nothing."""
     with session.transaction() as transaction:
-        row = transaction.row("get_total_pending_usd")
+        row = transaction.row("get_total_pending_usd", now=now)
     assert row is not None
     return Pending(**row)
 

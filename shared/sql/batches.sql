@@ -35,10 +35,11 @@ FOR UPDATE;
 
 -- name: list_batches_to_resume
 -- Batches without an order, oldest first; one whose order may be out for too long to be sent again is left to
--- ChangeNow's word.
+-- ChangeNow's word. Only batches that our own check opened are ever ordered.
 SELECT batch_conversion_id
 FROM batch_conversions
-WHERE conversion_status IN ('pending', 'swapping')  -- said apart, for the index
+WHERE opened_because IS NOT NULL
+    AND conversion_status IN ('pending', 'swapping')  -- said apart, for the index
     AND (conversion_status = 'pending'
         OR (task_enqueued_at IS NULL
             AND (order_prepared_at IS NULL OR order_prepared_at >= CAST(:repeatable_since AS timestamp))))

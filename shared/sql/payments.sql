@@ -7,10 +7,17 @@ SELECT
     newest.created_at AS newest_created_at,
     newest.id AS newest_id,
     unclaimable.payments AS unclaimable_payments
-FROM (SELECT COUNT(*) AS payments, COALESCE(SUM(amount_usd), 0) AS pending_usd FROM claimable_payments) AS totals
-CROSS JOIN (SELECT COUNT(*) AS payments FROM unclaimable_payments) AS unclaimable
-LEFT JOIN (SELECT created_at FROM claimable_payments ORDER BY created_at, id LIMIT 1) AS oldest ON TRUE
-LEFT JOIN (SELECT created_at, id FROM claimable_payments ORDER BY created_at DESC, id DESC LIMIT 1) AS newest ON TRUE;
+FROM (
+    SELECT COUNT(*) AS payments, COALESCE(SUM(amount_usd), 0) AS pending_usd
+    FROM claimable_payments_at(CAST(:now AS timestamp))
+) AS totals
+CROSS JOIN (SELECT COUNT(*) AS payments FROM unclaimable_payments_at(CAST(:now AS timestamp))) AS unclaimable
+LEFT JOIN (
+    SELECT created_at FROM claimable_payments_at(CAST(:now AS timestamp)) ORDER BY created_at, id LIMIT 1
+) AS oldest ON TRUE
+LEFT JOIN (
+    SELECT created_at, id FROM claimable_payments_at(CAST(:now AS timestamp)) ORDER BY created_at DESC, id DESC LIMIT 1
+) AS newest ON TRUE;
 
 -- name: get_pending_to_quote
 -- The dollars up to a payment, apart by whether their ETH is known; payments too large for any batch left out.
@@ -19,7 +26,7 @@ SELECT
     COALESCE(SUM(amount_usd), 0) AS total_usd,
     COALESCE(SUM(known_eth), 0) AS known_eth,
     COALESCE(SUM(amount_usd) FILTER (WHERE known_eth IS NULL), 0) AS unknown_usd
-FROM claimable_payments
+FROM batchable_payments
 WHERE (created_at, id) <= (CAST(:last_created_at AS timestamp), CAST(:last_id AS integer))
     AND (CAST(:usd_max AS numeric) IS NULL OR amount_usd <= CAST(:usd_max AS numeric))
     AND (CAST(:eth_max AS numeric) IS NULL
@@ -34,7 +41,7 @@ FROM (
         id,
         SUM(amount_usd) OVER oldest_first AS running_usd,
         SUM(COALESCE(known_eth, amount_usd * CAST(:eth_per_usd AS numeric))) OVER oldest_first AS running_eth
-    FROM claimable_payments
+    FROM batchable_payments
     WHERE (created_at, id) <= (CAST(:last_created_at AS timestamp), CAST(:last_id AS integer))
         AND (CAST(:usd_max AS numeric) IS NULL OR amount_usd <= CAST(:usd_max AS numeric))
         AND (CAST(:eth_max AS numeric) IS NULL
@@ -49,7 +56,7 @@ LIMIT 1;
 -- name: update_records_to_swapping
 -- Claims exactly what was quoted, and says what that was, so that the caller can compare and roll back.
 WITH claimed AS (
-    UPDATE claimable_payments
+    UPDATE batchable_payments
     SET conversion_status = 'swapping',
         batch_conversion_id = CAST(:batch_conversion_id AS uuid),
         updated_at = CAST(:now AS timestamp)

@@ -58,6 +58,7 @@ SET accumulated_amount_usdt = 0.00000001 * DIV(
                 THEN CAST(:lift AS numeric) ELSE CAST(:lift_after AS numeric) END,
         CAST(:total_usd AS numeric)),
     conversion_status = 'completed',
-    conversion_tx_hash = CAST(:tx_hash AS varchar),
+    is_conversion_complete = TRUE,
+    conversion_tx_hash = LEFT(CAST(:tx_hash AS varchar), 100),  -- the batch has it whole
     updated_at = CAST(:now AS timestamp)
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';

@@ -27,13 +27,13 @@ ONE_BY_ONE_SIZE_MAX: Final = 100_000
 RSS_TARGET_MIB: Final = 64
 
 BARE_SUM: Final = (
-    "SELECT SUM(accumulated_eth) FROM payout_accumulation WHERE conversion_status = 'pending'"
-    " AND accumulated_eth > 0 AND accumulated_eth < 'Infinity' AND created_at IS NOT NULL"
+    "SELECT SUM(accumulated_eth) FROM payout_accumulation WHERE payment_is_claimable(conversion_status,"
+    " batch_conversion_id, is_paid_out, accumulated_eth, payment_amount_usd, created_at)"
 )
 BARE_CLAIM: Final = (
     "UPDATE payout_accumulation SET conversion_status = 'swapping', batch_conversion_id = CAST(%s AS uuid),"
-    " updated_at = CAST(%s AS timestamp) WHERE conversion_status = 'pending'"
-    " AND accumulated_eth > 0 AND accumulated_eth < 'Infinity' AND created_at IS NOT NULL"
+    " updated_at = CAST(%s AS timestamp) WHERE payment_is_claimable(conversion_status, batch_conversion_id,"
+    " is_paid_out, accumulated_eth, payment_amount_usd, created_at)"
 )
 BARE_SHARES: Final = (
     "UPDATE payout_accumulation SET accumulated_amount_usdt = 24.82750000, conversion_status = 'completed',"
@@ -132,12 +132,13 @@ class Life:
 
     def _barely(self) -> None:
         batch = str(uuid.uuid4())
+        self._payments.sql("BEGIN")
         self._payments.sql(
-            "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation)"
-            " VALUES (CAST(%s AS uuid), 1, 20)",
+            "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, opened_because)"
+            " VALUES (CAST(%s AS uuid), 1, 20, 'forced')",
             batch,
         )
-        self._keep("bare open", lambda: self._payments.sql(BARE_CLAIM, batch, NOW))
+        self._keep("bare open", lambda: (self._payments.sql(BARE_CLAIM, batch, NOW), self._payments.sql("COMMIT")))
         self._payments.settle_down()
         self._keep("bare distribute", lambda: self._payments.sql(BARE_SHARES, TX_HASH, NOW, batch))
 

@@ -135,11 +135,17 @@ class Payments:
         """Put all pending payments into a batch that waits for its callback, as a claim would."""
         batch = str(uuid.uuid4())
         total_usd = self.value("SELECT SUM(amount_usd) FROM claimable_payments")
-        self.sql(_BATCH, batch, total_usd, "swapping", 0, cn_api_id, payin_address, None)
+        self.sql("BEGIN")
+        self.sql(_BATCH, batch, total_usd, "pending", 0, cn_api_id, payin_address, None)
         self.sql(
-            "UPDATE claimable_payments SET conversion_status = 'swapping', batch_conversion_id = CAST(%s AS uuid)",
+            "UPDATE batchable_payments SET conversion_status = 'swapping', batch_conversion_id = CAST(%s AS uuid)",
             batch,
         )
+        self.sql(
+            "UPDATE batch_conversions SET conversion_status = 'swapping' WHERE batch_conversion_id = CAST(%s AS uuid)",
+            batch,
+        )
+        self.sql("COMMIT")
         return self.batch(batch)
 
     def batch(self, batch: str) -> dict[str, Any]:

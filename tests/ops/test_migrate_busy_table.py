@@ -68,7 +68,10 @@ WHERE id = (SELECT 1 + FLOOR(RANDOM() * 200000)::INTEGER)
 COLUMNS = """
 SELECT table_name, column_name, data_type, character_maximum_length, numeric_precision,
     numeric_scale, is_nullable, column_default
-FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2
+FROM information_schema.columns
+WHERE table_schema = 'public' AND (table_name <> 'payout_accumulation'
+    OR column_name IN ('batch_conversion_id', 'is_conversion_complete', 'created_at', 'updated_at'))
+ORDER BY 1, 2
 """
 CONSTRAINTS = """
 SELECT conrelid::REGCLASS::TEXT, conname, PG_GET_CONSTRAINTDEF(oid), convalidated

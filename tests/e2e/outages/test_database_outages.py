@@ -93,7 +93,7 @@ def large_batch(stage: Stage) -> dict[str, Any]:
     stage.rig.sql(
         "INSERT INTO payout_accumulation (client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp,"
         " accumulated_eth, client_wallet_address, client_payout_currency, client_payout_network, created_at)"
-        " SELECT 'client', number, 1, 'eth', NOW(), 0.5 + CAST(number AS numeric) / 70001, '0x', 'usdt', 'eth',"
+        " SELECT 'client', number, 9e7, 'eth', NOW(), 0.5 + CAST(number AS numeric) / 70001, '0x', 'usdt', 'eth',"
         " TIMESTAMP '2026-01-01' + MOD(number, 1000) * INTERVAL '1 second' FROM generate_series(1, %s) AS number",
         PAYMENTS,
     )

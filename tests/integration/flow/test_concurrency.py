@@ -83,7 +83,7 @@ def test_payments_that_arrive_all_the_while_are_counted_once(rig: Rig) -> None:
             cursor.execute(
                 "INSERT INTO payout_accumulation (client_id, user_id, payment_amount_usd, payment_currency,"
                 " payment_timestamp, accumulated_eth, client_wallet_address, client_payout_currency,"
-                " client_payout_network) VALUES ('c', 1, 1, 'eth', NOW(), 3.33333333, 'w', 'usdt', 'eth')"
+                " client_payout_network) VALUES ('c', 1, 9e7, 'eth', NOW(), 3.33333333, 'w', 'usdt', 'eth')"
             )
         connection.close()
 

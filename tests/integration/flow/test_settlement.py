@@ -20,8 +20,8 @@ def seeded_batch(rig: Rig, rows: list[tuple[str, Decimal]], amount_usdt: Decimal
     exchange = rig.peers.exchange.open_exchange(ETH_TO_USDT, Decimal("0.01"), "0x" + "1" * 40, None)
     rig.sql(
         "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, cn_api_id,"
-        " payin_address, conversion_status, task_enqueued_at, amount_accepted_at)"
-        " VALUES (gen_random_uuid(), CAST(%s AS numeric), 20, %s, %s, 'swapping', NOW(), NOW())",
+        " payin_address, opened_because, amount_accepted_at)"
+        " VALUES (gen_random_uuid(), CAST(%s AS numeric), 20, %s, %s, 'forced', NOW())",
         total_usd,
         exchange.id,
         exchange.payin_address,
@@ -30,12 +30,17 @@ def seeded_batch(rig: Rig, rows: list[tuple[str, Decimal]], amount_usdt: Decimal
     rig.sql(
         "INSERT INTO payout_accumulation (client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp,"
         " accumulated_eth, client_wallet_address, client_payout_currency, client_payout_network, created_at,"
-        " conversion_status, batch_conversion_id) SELECT 'client', 1, 1, 'eth', NOW(), dollars, '0xclient', 'usdt',"
+        " conversion_status, batch_conversion_id) SELECT 'client', 1, 9e7, 'eth', NOW(), dollars, '0xclient', 'usdt',"
         " 'eth', at, 'swapping', CAST(%s AS uuid) FROM UNNEST(CAST(%s AS timestamp[]), CAST(%s AS numeric[]))"
         " AS payment (at, dollars)",
         batch["batch_conversion_id"],
         [at for at, _ in rows],
         [dollars for _, dollars in rows],
+    )
+    rig.sql(
+        "UPDATE batch_conversions SET conversion_status = 'swapping', task_enqueued_at = NOW()"
+        " WHERE batch_conversion_id = CAST(%s AS uuid)",
+        batch["batch_conversion_id"],
     )
     rig.peers.exchange.finish(exchange.id, amount_usdt)
     return batch

@@ -27,8 +27,8 @@ def refused(rig: Rig, statement: str, *parameters: Any) -> str:
 
 
 PENDING_BATCH = (
-    "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, conversion_status)"
-    " VALUES ('{id}', {total}, {threshold}, '{status}')"
+    "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, conversion_status,"
+    " opened_because) VALUES ('{id}', {total}, {threshold}, '{status}', 'forced')"
 )
 
 
@@ -100,7 +100,6 @@ def test_a_completed_batch_whose_shares_do_not_sum(rig: Rig, batch: dict[str, An
         "conversion_status = NULL",
         "conversion_status = 'pending', batch_conversion_id = NULL",
         "batch_conversion_id = gen_random_uuid()",
-        "conversion_status = 'completed'",
         "conversion_status = 'completed', accumulated_amount_usdt = -1",
         "conversion_status = 'completed', accumulated_amount_usdt = 'NaN'",
     ],
@@ -125,15 +124,15 @@ def test_a_settled_payment_is_final(rig: Rig, batch: dict[str, Any]) -> None:
     rig.sql("UPDATE payout_accumulation SET is_paid_out = TRUE, payout_batch_id = 'b', paid_out_at = NOW()")
 
 
-def test_an_unknown_status_is_refused_at_birth(rig: Rig) -> None:
-    """A payment that no check would ever see is not inserted."""
-    rule = refused(
-        rig,
+def test_an_unknown_status_is_counted(rig: Rig) -> None:
+    """A payment that no check would ever claim is taken as it comes, and told."""
+    rig.sql(
         "INSERT INTO payout_accumulation (client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp,"
         " client_wallet_address, client_payout_currency, client_payout_network, conversion_status)"
-        " VALUES ('c', 1, 1, 'eth', NOW(), 'w', 'usdt', 'eth', 'pendign')",
+        " VALUES ('c', 1, 9e7, 'eth', NOW(), 'w', 'usdt', 'eth', 'pendign')",
     )
-    assert rule == "payout_accumulation_status"
+    (row,) = rig.sql("SELECT reason FROM unclaimable_payments")
+    assert row["reason"] == "unknown_status"
 
 
 def test_every_change_of_state_is_on_record_and_stays(rig: Rig, batch: dict[str, Any]) -> None:

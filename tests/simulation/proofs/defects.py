@@ -224,9 +224,9 @@ def _error_is_zero() -> Planted:
     """A database that does not answer reads as nothing pending."""
     original = check_record.get_total_pending_usd
 
-    def get_total(session: Session) -> Pending:
+    def get_total(session: Session, now: datetime) -> Pending:
         try:
-            return original(session)
+            return original(session, now)
         except DatabaseUnavailable:
             return Pending(0, Decimal(0), None, None, None, 0)
 

@@ -38,8 +38,8 @@ PAY: Final = """
         accumulated_eth, client_wallet_address, client_payout_currency, client_payout_network,
         nowpayments_outcome_amount, created_at)
     VALUES """
-PAYMENT: Final = """('client', 1, 1, 'eth', NOW(), CAST(%s AS numeric), '0xclient', 'usdt', 'eth', CAST(%s AS numeric),
-    CAST(%s AS timestamp) - CAST(%s AS integer) * INTERVAL '1 second')"""
+PAYMENT: Final = """('client', 1, 9e7, 'eth', NOW(), CAST(%s AS numeric), '0xclient', 'usdt', 'eth',
+    CAST(%s AS numeric), CAST(%s AS timestamp) - CAST(%s AS integer) * INTERVAL '1 second')"""
 ACCEPT: Final = """
     UPDATE batch_conversions SET amount_accepted_at = CAST(%s AS timestamp)
     WHERE conversion_status = 'swapping' AND amount_accepted_at IS NULL"""

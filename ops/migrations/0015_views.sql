@@ -1,0 +1,76 @@
+-- What may be claimed and what never is: the sum, the quote and the claim read these. What is more than a day ahead
+-- depends on the instant, which is the caller's to say: the functions take it (they are expanded into the statement that
+-- calls them, and cost nothing), the views are those of now.
+
+-- Whatever time ahead they carry; a payment that knows the ETH it brought in has known_eth.
+CREATE VIEW batchable_payments AS
+SELECT
+    id,
+    client_id,
+    created_at,
+    accumulated_eth AS amount_usd,
+    CASE WHEN nowpayments_outcome_amount > 0 AND nowpayments_outcome_amount < 'Infinity'
+        THEN nowpayments_outcome_amount END AS known_eth,
+    conversion_status,
+    batch_conversion_id,
+    updated_at
+FROM payout_accumulation
+WHERE payment_is_claimable(
+        conversion_status, batch_conversion_id, is_paid_out, accumulated_eth, payment_amount_usd, created_at)
+    AND created_at >= (SELECT ours_from FROM cut_over);
+
+CREATE FUNCTION claimable_payments_at(instant_utc TIMESTAMP)
+RETURNS TABLE (id INTEGER, client_id VARCHAR, created_at TIMESTAMP, amount_usd NUMERIC, known_eth NUMERIC)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT payment.id, payment.client_id, payment.created_at, payment.amount_usd, payment.known_eth
+    FROM batchable_payments AS payment
+    WHERE payment.created_at <= instant_utc + INTERVAL '1 day';
+END;
+
+CREATE VIEW claimable_payments AS
+SELECT id, client_id, created_at, amount_usd, known_eth
+FROM claimable_payments_at(CURRENT_TIMESTAMP AT TIME ZONE 'UTC');
+
+CREATE FUNCTION unclaimable_payments_at(instant_utc TIMESTAMP)
+RETURNS TABLE (
+    id INTEGER, client_id VARCHAR, amount_usd NUMERIC, created_at TIMESTAMP, reason TEXT, conversion_status VARCHAR)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT
+        payment.id,
+        payment.client_id,
+        payment.accumulated_eth,
+        payment.created_at,
+        CASE
+            WHEN payment.created_at < (SELECT ours_from FROM cut_over) THEN 'before_cut_over'
+            WHEN payment.conversion_status = 'swapping' THEN 'swapping_without_batch'
+            WHEN payment.conversion_status IS DISTINCT FROM 'pending' THEN 'unknown_status'
+            WHEN payment.batch_conversion_id IS NOT NULL THEN 'pending_in_batch'
+            WHEN payment.is_paid_out THEN 'already_paid_out'
+            WHEN (payment.accumulated_eth > 0 AND payment.accumulated_eth < 'Infinity') IS NOT TRUE THEN 'no_dollars'
+            WHEN (payment.created_at >= '2015-01-01' AND payment.created_at < 'infinity') IS NOT TRUE THEN 'no_time'
+            ELSE 'dollars_above_payment'
+        END,
+        payment.conversion_status
+    FROM payout_accumulation AS payment
+    WHERE (payment.conversion_status IN ('completed', 'failed')) IS NOT TRUE
+        AND (payment.conversion_status = 'swapping' AND payment.batch_conversion_id IS NOT NULL) IS NOT TRUE
+        AND payment_is_claimable(
+            payment.conversion_status, payment.batch_conversion_id, payment.is_paid_out,
+            payment.accumulated_eth, payment.payment_amount_usd, payment.created_at) IS NOT TRUE
+    UNION ALL
+    SELECT payment.id, payment.client_id, payment.accumulated_eth, payment.created_at, 'before_cut_over',
+        payment.conversion_status
+    FROM payout_accumulation AS payment
+    WHERE payment_is_claimable(
+            payment.conversion_status, payment.batch_conversion_id, payment.is_paid_out,
+            payment.accumulated_eth, payment.payment_amount_usd, payment.created_at)
+        AND payment.created_at < (SELECT ours_from FROM cut_over)
+    UNION ALL
+    SELECT payment.id, payment.client_id, payment.amount_usd, payment.created_at, 'no_time', payment.conversion_status
+    FROM batchable_payments AS payment
+    WHERE payment.created_at > instant_utc + INTERVAL '1 day';
+END;
+
+CREATE VIEW unclaimable_payments AS
+SELECT id, client_id, amount_usd, created_at, reason, conversion_status
+FROM unclaimable_payments_at(CURRENT_TIMESTAMP AT TIME ZONE 'UTC');
