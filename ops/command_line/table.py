@@ -15,6 +15,7 @@ class Verb:
 
 LOOK: Final = "Look"
 STEER: Final = "Steer"
+ACCOUNT: Final = "Account"
 INSTALL: Final = "Install"
 
 VERBS: Final[dict[str, tuple[Verb, ...]]] = {
@@ -22,6 +23,11 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
     STEER: (
         Verb("accept", "ops.verbs.steer.accept", "Accept the unusual amount that arrived for a batch."),
         Verb("threshold", "ops.verbs.steer.threshold", "Recommend the threshold."),
+    ),
+    ACCOUNT: (
+        Verb("digest", "ops.verbs.account.digest", "Make the digests of completed batches."),
+        Verb("receipt", "ops.verbs.account.receipt", "Show what one payment got, and why."),
+        Verb("verify", "ops.verbs.account.verify", "Check a receipt without the database."),
     ),
     INSTALL: (
         Verb("deploy", "ops.deployment.commands", "Review a plan, try a deployment, take it back."),

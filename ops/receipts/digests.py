@@ -1,0 +1,74 @@
+"""The digest of a completed batch: made from its payments, off the money path, and stored as an event of its own."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ops.command_line.failures import NotDone
+from ops.command_line.text import instant
+from ops.receipts.tree import Tree
+from ops.receipts.verify import batch_digest
+from shared.flow import events
+from shared.outside.database import Database, Transaction
+
+EVENT: Final = "batch.digest"
+AT_ONCE: Final = 20_000  # leaves that travel together
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A batch's facts as its receipts show them, its tree's root, and the path of the payment that was asked for."""
+
+    batch: dict[str, Any]
+    root: str
+    index: int | None
+    path: list[str]
+
+    @property
+    def hexadecimal(self) -> str:
+        """The digest itself."""
+        return batch_digest(self.batch, self.root)
+
+
+def make_digest(transaction: Transaction, batch_conversion_id: uuid.UUID, payment_id: int | None = None) -> Digest:
+    """Compute a completed batch's digest; raises NotDone for a batch that has none."""
+    batch = transaction.row("show_receipt_batch", batch_conversion_id=batch_conversion_id)
+    if batch is None:
+        raise NotDone(f"batch {batch_conversion_id} is not completed; see: ./microbatch batch {batch_conversion_id}")
+    index = None
+    if payment_id is not None:
+        row = transaction.row("find_leaf", batch_conversion_id=batch_conversion_id, payment_id=payment_id)
+        index = row["leaves_before"] if row else None
+    tree = Tree(index)
+    for leaf in _leaves(transaction, batch_conversion_id):
+        tree.add(leaf)
+    root, path = tree.close()
+    return Digest(batch, root, index, path)
+
+
+def _leaves(transaction: Transaction, batch_conversion_id: uuid.UUID) -> Iterator[bytes]:
+    """The leaves' hashes in order of the payments' ids, made by the server and fetched a few at a time."""
+    transaction.execute("open_leaves", batch_conversion_id=batch_conversion_id)
+    while rows := transaction.rows("fetch_leaves"):
+        yield from (row["leaf"] for row in rows)
+    transaction.execute("close_leaves")
+
+
+def keep_digest(database: Database, batch_conversion_id: uuid.UUID, payment_id: int | None = None) -> Digest:
+    """Compute a digest and store it where it is not stored yet; raises NotDone where another one is on record."""
+    with database.transaction() as transaction:
+        transaction.row("lock_digest", batch_conversion_id=batch_conversion_id)
+        digest = make_digest(transaction, batch_conversion_id, payment_id)
+        stored = transaction.row("get_digest", batch_conversion_id=batch_conversion_id)
+        if stored is None:
+            facts = {"batch_conversion_id": batch_conversion_id, "digest": digest.hexadecimal}
+            events.record(transaction, EVENT, facts | {"payments": digest.batch["payments"]}, datetime.now(UTC))
+        elif json.loads(stored["data"])["digest"] != digest.hexadecimal:
+            raise NotDone(
+                f"batch {batch_conversion_id} no longer gives its digest of {instant(stored['occurred_at'])}: "
+                "somebody has changed it or its payments since"
+            )
+    return digest

@@ -1,0 +1,1 @@
+"""The verbs that account for what was done, one file each."""
