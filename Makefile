@@ -11,7 +11,7 @@ REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requ
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks lint format test simulate bench demo sandbox migrate package clean
+.PHONY: help setup hooks lint format test simulate bench demo sandbox schema migrate package clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ demo: setup ## Play payments through the whole flow and print the account (PAYME
 
 sandbox: setup ## Keep the same world running, to type payments and checks into.
 	@.venv/bin/python -m sandbox run
+
+schema: setup ## Write docs/schema.md anew, from a database made for it.
+	.venv/bin/python -m tests.ops.schema_page
 
 migrate: setup ## Bring the database of DATABASE_URL, or of the Cloud SQL settings, up to date.
 	.venv/bin/python -m ops migrate

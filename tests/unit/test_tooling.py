@@ -56,6 +56,7 @@ def test_the_hooks_are_valid_and_fetch_nothing() -> None:
         ("ALTER TABLE payout_accumulation ADD COLUMN tip NUMERIC NOT NULL", "adding-required-field"),
         ("ALTER TABLE payout_accumulation RENAME COLUMN user_id TO client", "renaming-column"),
         ("DROP TABLE payout_accumulation", "ban-drop-table"),
+        ("ALTER TABLE payout_accumulation ADD CONSTRAINT c CHECK (user_id > 0)", "constraint-missing-not-valid"),
     ],
 )
 def test_a_migration_that_holds_others_up_is_refused(tmp_path: Path, statement: str, rule: str) -> None:

@@ -1,0 +1,41 @@
+"""docs/schema.md is what the migrations make."""
+
+from pathlib import Path
+
+import pytest
+
+from ops.schema.describe import describe
+from tests.sessions import open_session
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "schema.md"
+
+
+def test_the_page_is_what_the_migrations_make(database_url: str) -> None:
+    """Every table, column, rule, index, trigger and view, word by word; `make schema` writes it anew."""
+    session = open_session(database_url)
+    try:
+        described = describe(session)
+    finally:
+        session.close()
+    assert described == PAGE.read_text(), "docs/schema.md is old: run `make schema` and commit what it writes"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE batch_conversions ADD COLUMN surprise INTEGER",
+        "ALTER TABLE batch_conversions ALTER COLUMN payin_address TYPE TEXT",
+        "CREATE INDEX surprise ON batch_conversions (created_at)",
+        "COMMENT ON COLUMN batch_conversions.amount_eth IS 'something else'",
+        "ALTER TABLE batch_events DROP CONSTRAINT batch_events_event",
+    ],
+)
+def test_a_change_is_seen(database_url: str, change: str) -> None:
+    """The comparison can fail: whatever is added, changed or taken away shows on the page."""
+    session = open_session(database_url)
+    try:
+        before = describe(session)
+        session.cursor().execute(change)
+        assert describe(session) != before
+    finally:
+        session.close()
