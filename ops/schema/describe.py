@@ -1,7 +1,7 @@
-"""Writes down what stands in a database: tables, columns, rules, indexes, triggers and views, as docs/schema.md has it.
+"""Writes down what stands in a database, as docs/schema.md has it.
 
-`.venv/bin/python -m ops.schema.describe` prints the page for the database of DATABASE_URL, or of the Cloud SQL settings,
-to be compared with the page in the repository.
+`.venv/bin/python -m ops.schema.describe` prints the page for the database of DATABASE_URL, or of the Cloud SQL
+settings, to be compared with the page in the repository.
 """
 
 import os
