@@ -1,39 +1,49 @@
 # Deploying, trying the configuration, and going back; included by the Makefile. docs/deploy.md goes through it.
 # plan, prepare, deploy and rollback need terraform with access to its provider, and Google credentials.
 
-TERRAFORM ?= terraform
-TFVARS ?= terraform.tfvars
+# An environment is terraform/environments/$(ENV).tfvars and, for its state, $(ENV).gcs.tfbackend beside it.
+ENV ?= production
+# Addresses in the plan whose loss is meant, separated by blanks: each may hold a resource's key in double quotes.
 ALLOW ?=
+# The hash that `make plan` printed, where it comes from somebody else than build/ (a CI's job before).
+PLAN_SHA256 ?=
 
-IN_TERRAFORM := $(TERRAFORM) -chdir=terraform
+# Each environment has a data folder of its own, so that a plan of one never meets the state of another.
+IN_TERRAFORM := TF_DATA_DIR='.terraform-$(ENV)' $(TERRAFORM) -chdir=terraform
+INIT := $(IN_TERRAFORM) init -input=false -backend-config='environments/$(ENV).gcs.tfbackend'
+VARIABLES := -var-file='environments/$(ENV).tfvars'
+PLAN := build/$(ENV).tfplan
+OUTPUTS := build/$(ENV).outputs.json
 
 .PHONY: plan prepare deploy smoke rollback terraform-tools terraform-test
 
-plan: package ## Show what a deployment would change (TFVARS=terraform.tfvars); refuses a loss (ALLOW=address).
-	$(IN_TERRAFORM) init -input=false
-	$(IN_TERRAFORM) plan -input=false -var-file='$(TFVARS)' -out=../build/plan.tfplan
-	$(IN_TERRAFORM) show -json ../build/plan.tfplan > build/plan.json
-	.venv/bin/python -m ops deploy review $(if $(ALLOW),--allow '$(ALLOW)') build/plan.json
+plan: package ## Show what a deployment would change (ENV=production); refuses a loss (ALLOW='address address').
+	$(INIT)
+	$(IN_TERRAFORM) plan -input=false $(VARIABLES) -out='../$(PLAN)'
+	$(IN_TERRAFORM) show -json '../$(PLAN)' > '$(PLAN).json'
+	.venv/bin/python -m ops deploy review $(foreach one,$(ALLOW),--allow '$(one)') --file '$(PLAN)' '$(PLAN).json'
 
-prepare: setup ## First deployment only: make the secrets (empty) and, if none is named, the database.
-	$(IN_TERRAFORM) init -input=false
-	$(IN_TERRAFORM) apply -input=false -var-file='$(TFVARS)' -target=google_project_service.main \
-	  -target=google_secret_manager_secret.main -target=module.database
+prepare: setup ## First deployment only: make the secrets (empty) and, if none is named, the database (ENV=...).
+	$(INIT)
+	$(IN_TERRAFORM) apply -input=false $(VARIABLES) -target=google_project_service.main \
+	  -target=google_secret_manager_secret.main -target=google_secret_manager_secret_version.seed \
+	  -target=google_service_account_iam_member.deployer -target=module.database
 
-deploy: plan ## Package, migrate, apply and try it: health, then one check through the topic.
+deploy: setup ## Migrate, apply the very plan that make plan showed, and try it (ENV=..., PLAN_SHA256=...).
+	.venv/bin/python -m ops deploy approved $(if $(PLAN_SHA256),--sha256 '$(PLAN_SHA256)') '$(PLAN)'
 	$(MAKE) migrate
-	$(IN_TERRAFORM) apply -input=false ../build/plan.tfplan
+	$(IN_TERRAFORM) apply -input=false '../$(PLAN)'
 	$(MAKE) smoke
 
-smoke: setup ## Try what is deployed: health, then one check through the topic and its row awaited.
+smoke: setup ## Try what is deployed: health, then one check through the topic and its row awaited (ENV=...).
 	@mkdir -p build
-	$(IN_TERRAFORM) output -json > build/outputs.json
-	.venv/bin/python -m ops deploy smoke build/outputs.json
+	$(IN_TERRAFORM) output -json > '$(OUTPUTS)'
+	.venv/bin/python -m ops deploy smoke '$(OUTPUTS)'
 
-rollback: setup ## Pause the schedule and list what is pending and in flight.
+rollback: setup ## Pause the schedule and list what is pending and in flight (ENV=...).
 	@mkdir -p build
-	$(IN_TERRAFORM) output -json > build/outputs.json
-	.venv/bin/python -m ops deploy rollback build/outputs.json
+	$(IN_TERRAFORM) output -json > '$(OUTPUTS)'
+	.venv/bin/python -m ops deploy rollback '$(OUTPUTS)'
 
 terraform-tools: .venv-checkov/.installed ## Install checkov into .venv-checkov, for the tests of terraform/.
 

@@ -76,6 +76,13 @@ resource "google_storage_bucket" "packages" {
     enabled = true
   }
 
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
   lifecycle_rule {
     action {
       type = "Delete"
@@ -86,7 +93,7 @@ resource "google_storage_bucket" "packages" {
     }
   }
 
-  depends_on = [google_project_service.main]
+  depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
 }
 
 # Named by content: a package that did not change is not deployed again, one that did is a new object.
@@ -105,14 +112,30 @@ resource "google_storage_bucket_object" "package" {
 }
 
 resource "google_artifact_registry_repository" "functions" {
-  # checkov:skip=CKV_GCP_84:The images hold no secret and no customer data; Google's own encryption at rest is enough.
   repository_id = "micro-batch-functions"
   description   = "Images that Cloud Build makes of the functions."
   format        = "DOCKER"
+  kms_key_name  = var.kms_key
   labels        = local.labels
   location      = var.region
 
-  depends_on = [google_project_service.main]
+  # Every build leaves an image. Ten of each function are enough to go back to.
+  cleanup_policies {
+    id     = "delete-what-is-old"
+    action = "DELETE"
+    condition {
+      older_than = "7776000s"
+    }
+  }
+  cleanup_policies {
+    id     = "keep-the-newest"
+    action = "KEEP"
+    most_recent_versions {
+      keep_count = 10
+    }
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
 }
 
 # ------------------------------------------------------------------ the two functions
@@ -121,10 +144,11 @@ resource "google_cloudfunctions2_function" "main" {
   # checkov:skip=CKV_GCP_124:Not read through the map; terraform/tests/access.tftest.hcl asserts the internal ingress of both functions.
   for_each = local.functions
 
-  name        = each.value.name
-  description = each.value.about
-  labels      = local.labels
-  location    = var.region
+  name         = each.value.name
+  description  = each.value.about
+  kms_key_name = var.kms_key
+  labels       = local.labels
+  location     = var.region
 
   build_config {
     docker_repository = google_artifact_registry_repository.functions.id
@@ -152,6 +176,19 @@ resource "google_cloudfunctions2_function" "main" {
     timeout_seconds                  = each.value.timeout_s
     vpc_connector                    = var.vpc_connector
     vpc_connector_egress_settings    = var.vpc_connector == null ? null : "PRIVATE_RANGES_ONLY"
+    direct_vpc_egress = (
+      var.vpc_egress == null ? null :
+      var.vpc_egress.all_traffic ? "VPC_EGRESS_ALL_TRAFFIC" : "VPC_EGRESS_PRIVATE_RANGES_ONLY"
+    )
+
+    dynamic "direct_vpc_network_interface" {
+      for_each = var.vpc_egress[*]
+      content {
+        network    = direct_vpc_network_interface.value.network
+        subnetwork = direct_vpc_network_interface.value.subnetwork
+        tags       = direct_vpc_network_interface.value.tags
+      }
+    }
 
     dynamic "secret_environment_variables" {
       for_each = sort(each.value.secrets)
@@ -176,12 +213,5 @@ resource "google_cloudfunctions2_function" "main" {
   }
 
   # A revision whose account may not read its secrets, or a build without its rights, fails for good.
-  depends_on = [
-    google_artifact_registry_repository_iam_member.build,
-    google_project_iam_member.build_logs,
-    google_project_iam_member.build_source,
-    google_project_iam_member.cloud_sql,
-    google_secret_manager_secret_iam_member.accessor,
-    google_storage_bucket_iam_member.build,
-  ]
+  depends_on = [time_sleep.grants]
 }

@@ -91,11 +91,16 @@ resource "google_pubsub_topic_iam_member" "operator" {
 
 # ------------------------------------------------------------------ calling the functions
 
+# A function that is replaced is a new service with no caller: its grants are made again in the same apply.
 resource "google_cloud_run_v2_service_iam_member" "trigger" {
   name     = google_cloudfunctions2_function.main["check_threshold"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = google_service_account.main["trigger"].member
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.main["check_threshold"].id]
+  }
 }
 
 resource "google_cloud_run_v2_service_iam_member" "callback" {
@@ -105,16 +110,24 @@ resource "google_cloud_run_v2_service_iam_member" "callback" {
   location = var.region
   role     = "roles/run.invoker"
   member   = each.value
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.main["swap_executed"].id]
+  }
 }
 
 resource "google_cloud_run_v2_service_iam_member" "unauthenticated" {
-  # checkov:skip=CKV_GCP_102:Off unless an operator says that GCHostPay1 sends no token (allow_unauthenticated_callback); the callback is signed, and the ingress stays internal.
-  count = var.allow_unauthenticated_callback ? 1 : 0
+  # checkov:skip=CKV_GCP_102:Off unless an operator says that GCHostPay1 sends no token (callback_authentication); the callback is signed, and the ingress stays internal.
+  count = var.callback_authentication == "SIGNATURE" ? 1 : 0
 
   name     = google_cloudfunctions2_function.main["swap_executed"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = "allUsers"
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.main["swap_executed"].id]
+  }
 }
 
 # An OIDC token on a task is made in the name of an account that the creator of the task may act as: check_threshold
@@ -131,6 +144,80 @@ resource "google_service_account_iam_member" "callback_token" {
   service_account_id = "projects/${var.project_id}/serviceAccounts/${var.gchostpay1_service_account}"
   role               = "roles/iam.serviceAccountUser"
   member             = local.gchostpay1
+}
+
+# Deploying a function takes acting as the accounts that it runs and is built as; the smoke test calls as GCHostPay1.
+resource "google_service_account_iam_member" "deployer" {
+  for_each = merge([
+    for deployer in var.deployers : {
+      for key in keys(local.accounts) : "${deployer}/${key}" => { member = deployer, account = google_service_account.main[key].name }
+    }
+  ]...)
+
+  service_account_id = each.value.account
+  role               = "roles/iam.serviceAccountUser"
+  member             = each.value.member
+}
+
+resource "google_service_account_iam_member" "smoke_test" {
+  for_each = var.callback_authentication == "OIDC" ? var.deployers : []
+
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${var.gchostpay1_service_account}"
+  role               = "roles/iam.serviceAccountUser"
+  member             = each.value
+}
+
+# ------------------------------------------------------------------ operators
+
+# Neither Cloud Scheduler nor Cloud Logging has policies of its own, and the ready-made role that may pause a job may
+# also rewrite and delete it.
+resource "google_project_iam_custom_role" "operator" {
+  for_each = toset(length(var.operators) == 0 ? [] : ["microBatchOperator"])
+
+  role_id     = each.key
+  title       = "Micro-batch operator"
+  description = "Pauses, resumes and runs the schedule, and looks into the queues."
+  permissions = [
+    "cloudscheduler.jobs.enable",
+    "cloudscheduler.jobs.get",
+    "cloudscheduler.jobs.list",
+    "cloudscheduler.jobs.pause",
+    "cloudscheduler.jobs.run",
+    "cloudtasks.queues.get",
+    "cloudtasks.queues.list",
+    "cloudtasks.tasks.get",
+    "cloudtasks.tasks.list",
+  ]
+}
+
+resource "google_project_iam_member" "operator" {
+  for_each = merge([
+    for operator in var.operators : {
+      "${operator}/logs"   = { member = operator, role = "roles/logging.viewer" }
+      "${operator}/charts" = { member = operator, role = "roles/monitoring.viewer" }
+      "${operator}/own"    = { member = operator, role = google_project_iam_custom_role.operator["microBatchOperator"].name }
+    }
+  ]...)
+
+  project = var.project_id
+  role    = each.value.role
+  member  = each.value.member
+}
+
+# ------------------------------------------------------------------ encryption
+
+# Google's own agents do the encrypting, each for what it keeps.
+resource "google_kms_crypto_key_iam_member" "agent" {
+  for_each = toset(var.kms_key == null ? [] : [
+    "gcf-admin-robot", "gcp-sa-artifactregistry", "gcp-sa-cloud-sql", "gcp-sa-eventarc", "gcp-sa-pubsub",
+    "gcp-sa-secretmanager", "gs-project-accounts", "serverless-robot-prod",
+  ])
+
+  crypto_key_id = var.kms_key
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = "serviceAccount:service-${local.project_number}@${each.key}.iam.gserviceaccount.com"
+
+  depends_on = [google_project_service.main]
 }
 
 # ------------------------------------------------------------------ Cloud SQL
@@ -183,4 +270,22 @@ resource "google_project_iam_member" "build_logs" {
   project = var.project_id
   role    = "roles/logging.logWriter"
   member  = google_service_account.main["build"].member
+}
+
+# Grants take minutes to act, and Google's agents of a service that was just switched on as long to appear: the first
+# build or trigger of a new project fails without this pause. It is made once; a later apply does not wait.
+resource "time_sleep" "grants" {
+  create_duration = "180s"
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_kms_crypto_key_iam_member.agent,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_source,
+    google_project_iam_member.cloud_sql,
+    google_project_service.main,
+    google_secret_manager_secret_iam_member.accessor,
+    google_service_account_iam_member.deployer,
+    google_storage_bucket_iam_member.build,
+  ]
 }

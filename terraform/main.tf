@@ -2,10 +2,18 @@ terraform {
   # 1.7: import blocks take for_each; 1.9: validations look at other variables; 1.11: tests override values in a plan.
   required_version = ">= 1.11"
 
+  # Where the state is comes from environments/ENV.gcs.tfbackend. Without one init stops: a state on somebody's disk is
+  # one that the next person does not have.
+  backend "gcs" {}
+
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "~> 7.12"
+      version = "~> 7.45"
+    }
+    time = {
+      source  = "hashicorp/time"
+      version = "~> 0.13"
     }
   }
 }
@@ -46,8 +54,10 @@ locals {
       "sqladmin.googleapis.com",
       "storage.googleapis.com",
     ],
-    var.vpc_connector == null ? [] : ["vpcaccess.googleapis.com"],
+    var.kms_key == null ? [] : ["cloudkms.googleapis.com"],
     var.private_network == null ? [] : ["servicenetworking.googleapis.com"],
+    var.vpc_connector == null ? [] : ["vpcaccess.googleapis.com"],
+    var.vpc_egress == null ? [] : ["compute.googleapis.com"],
   )
 }
 
@@ -66,12 +76,13 @@ module "database" {
   database_version    = var.database_version
   deletion_protection = var.deletion_protection
   instance            = var.database_instance
+  kms_key             = var.kms_key
   labels              = local.labels
   private_network     = var.private_network
   project_id          = var.project_id
   region              = var.region
 
-  depends_on = [google_project_service.main]
+  depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
 }
 
 module "watching" {

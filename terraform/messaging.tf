@@ -1,15 +1,28 @@
 # Names from the architecture document and the deployed neighbours: changing one breaks GCHostPay1.
 
 locals {
-  # Retrying ends only when both the attempts and the duration are used up (facts of Cloud Tasks): with 10 attempts it
-  # is the 24 hours that end it. The waits grow to an hour, so that ten attempts alone already span two hours (15 +
-  # 30 + 60 + ... + 3600 s) should the count ever be what ends it, and a task that will never succeed costs a few
-  # dozen calls a day instead of slowing its queue down.
+  # Retrying ends only when both the attempts and the duration are used up: with 10 attempts it is the 24 hours that
+  # end it. The waits grow to an hour, so that ten attempts alone already span two hours (15 + 30 + 60 + ... + 3600 s)
+  # should the count ever be what ends it, and a task that will never succeed costs a few dozen calls a day instead of
+  # slowing its queue down.
   queues = {
-    # Orders to pay. GCHostPay1 refuses a token older than 300 s: the first attempts come quickly.
-    "gchostpay1-batch-queue" = { min_backoff = "5s", max_doublings = 9 }
+    # Orders to pay. The GCHostPay1 that is deployed pays twice when an order reaches it twice: one attempt, and 0 s
+    # written out, since an adopted queue would keep its 24 hours, and with them more attempts. An order that is lost is
+    # given back once ChangeNow says that it was not paid. GCHostPay1 refuses a token older than 300 s: where there are
+    # ten attempts, the first come quickly.
+    "gchostpay1-batch-queue" = {
+      max_attempts       = var.gchostpay1_checks_for_duplicates ? 10 : 1
+      max_doublings      = 9
+      max_retry_duration = var.gchostpay1_checks_for_duplicates ? "86400s" : "0s"
+      min_backoff        = "5s"
+    }
     # Callbacks with the USDT received. A 503 means "not finished at ChangeNow yet" or an outage there.
-    "microbatch-response-queue" = { min_backoff = "15s", max_doublings = 8 }
+    "microbatch-response-queue" = {
+      max_attempts       = 10
+      max_doublings      = 8
+      max_retry_duration = "86400s"
+      min_backoff        = "15s"
+    }
   }
 
   topics = {
@@ -30,10 +43,10 @@ resource "google_cloud_tasks_queue" "main" {
   }
 
   retry_config {
-    max_attempts       = 10
+    max_attempts       = each.value.max_attempts
     max_backoff        = "3600s"
     max_doublings      = each.value.max_doublings
-    max_retry_duration = "86400s"
+    max_retry_duration = each.value.max_retry_duration
     min_backoff        = each.value.min_backoff
   }
 
@@ -46,17 +59,19 @@ resource "google_cloud_tasks_queue" "main" {
 }
 
 resource "google_pubsub_topic" "main" {
-  # checkov:skip=CKV_GCP_83:Messages carry batch ids and totals, no secret and nobody's personal data; Google's own encryption at rest is enough.
   for_each = local.topics
 
-  name   = each.key
-  labels = local.labels
+  name         = each.key
+  kms_key_name = var.kms_key
+  labels       = local.labels
   # Kept a week, so that a new subscriber can seek back over what it missed.
   message_retention_duration = each.key == "micro-batch-events" ? "604800s" : null
 
-  depends_on = [google_project_service.main]
+  depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
 }
 
+# Never adopted: the old service's job of this name calls a URL. It is paused, then deleted (docs/deploy.md), since a
+# patched one would go on with the old target should the patch fail half way.
 resource "google_cloud_scheduler_job" "main" {
   name        = "micro-batch-conversion-job"
   description = "Triggers the threshold check."
@@ -90,10 +105,4 @@ import {
   for_each = var.adopt.topics
   to       = google_pubsub_topic.main[each.key]
   id       = "projects/${var.project_id}/topics/${each.key}"
-}
-
-import {
-  for_each = toset(var.adopt.scheduler_job ? ["micro-batch-conversion-job"] : [])
-  to       = google_cloud_scheduler_job.main
-  id       = "projects/${var.project_id}/locations/${var.region}/jobs/${each.key}"
 }

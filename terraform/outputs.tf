@@ -8,18 +8,19 @@ output "cloud_sql_connection_name" {
   value       = module.database.connection_name
 }
 
+# Over the resources, not the names: an output of names alone is not in the state after `make prepare`.
 output "empty_secrets" {
   description = "Secrets that were created without a value, with the command that adds the first version of each."
   value = {
-    for name in setsubtract(local.operator_secrets, var.existing_secrets) :
-    name => "printf %s \"$VALUE\" | gcloud secrets versions add ${name} --data-file=- --project=${var.project_id}"
+    for name, secret in google_secret_manager_secret.main :
+    name => "printf %s \"$VALUE\" | gcloud secrets versions add ${secret.secret_id} --data-file=- --project=${var.project_id}" if contains(local.operator_secrets, name)
   }
 }
 
 output "installation" {
   description = "What `./microbatch deploy` needs to know of this installation."
   value = {
-    callback_account = var.allow_unauthenticated_callback ? null : var.gchostpay1_service_account
+    callback_account = var.callback_authentication == "OIDC" ? var.gchostpay1_service_account : null
     callback_queue   = google_cloud_tasks_queue.main["microbatch-response-queue"].id
     callback_url     = local.swap_executed_url
     order_queue      = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].id

@@ -31,6 +31,8 @@ locals {
     ["MICROBATCH_URL"],
   )
 
+  secret_locations = var.kms_key == null ? var.secret_locations : toset([var.region])
+
   secret_ids = merge(
     { for name in var.existing_secrets : name => name },
     { for name, secret in google_secret_manager_secret.main : name => secret.secret_id },
@@ -65,7 +67,29 @@ resource "google_secret_manager_secret" "main" {
   version_destroy_ttl = "604800s"
 
   replication {
-    auto {}
+    dynamic "auto" {
+      for_each = length(local.secret_locations) == 0 ? ["everywhere"] : []
+      content {}
+    }
+
+    dynamic "user_managed" {
+      for_each = length(local.secret_locations) == 0 ? [] : ["in these regions"]
+      content {
+        dynamic "replicas" {
+          for_each = local.secret_locations
+          content {
+            location = replicas.value
+
+            dynamic "customer_managed_encryption" {
+              for_each = var.kms_key[*]
+              content {
+                kms_key_name = customer_managed_encryption.value
+              }
+            }
+          }
+        }
+      }
+    }
   }
 
   lifecycle {
@@ -73,7 +97,7 @@ resource "google_secret_manager_secret" "main" {
     ignore_changes = [replication]
   }
 
-  depends_on = [google_project_service.main]
+  depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
 }
 
 # The newest version counts, whoever wrote it. Terraform writes version 1 when it makes the secret and never looks at

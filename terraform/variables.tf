@@ -3,13 +3,12 @@
 variable "adopt" {
   description = <<-EOT
     What already exists in the project and is to be managed from here on instead of being created: names of queues,
-    topics and secrets, the scheduler job, the Cloud SQL instance (only when cloud_sql_connection_name is null).
+    topics and secrets, the Cloud SQL instance (only when cloud_sql_connection_name is null).
     Applying imports them; the names may stay listed afterwards. An adopted secret keeps its versions.
   EOT
   type = object({
     database_instance = optional(bool, false)
     queues            = optional(set(string), [])
-    scheduler_job     = optional(bool, false)
     secrets           = optional(set(string), [])
     topics            = optional(set(string), [])
   })
@@ -52,6 +51,21 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "deployers" {
+  description = <<-EOT
+    IAM members who apply this configuration without owning the project: `make prepare` lets them act as the accounts
+    that it makes, which deploying a function takes. Their other roles are listed in docs/deploy.md.
+  EOT
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for member in var.deployers : can(regex("^(user|group|serviceAccount):[^\\s]+@[^\\s]+$", member))])
+    error_message = "deployers holds members of the form user:, group: or serviceAccount:."
+  }
+}
+
 variable "existing_secrets" {
   description = <<-EOT
     Operators' secrets that exist already and are managed elsewhere: they are only granted to the functions. The
@@ -70,6 +84,21 @@ variable "existing_secrets" {
   }
 }
 
+variable "kms_key" {
+  description = <<-EOT
+    Id of a Cloud KMS key (projects/P/locations/REGION/keyRings/R/cryptoKeys/K, in this region) that encrypts the
+    secrets, topics, packages, images, functions and a Cloud SQL instance created here. Null leaves that to Google. The
+    service agents are granted the key; secrets are then replicated in this region alone.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/${var.region}/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "kms_key must be the id of a key in var.region: projects/P/locations/REGION/keyRings/R/cryptoKeys/K."
+  }
+}
+
 variable "labels" {
   description = "Labels put on everything that takes labels, beside this configuration's own."
   type        = map(string)
@@ -80,7 +109,8 @@ variable "labels" {
 variable "operators" {
   description = <<-EOT
     IAM members who run the service day by day: they may add versions to MICRO_BATCH_THRESHOLD_USD and
-    MICRO_BATCH_POLICY (never destroy one) and trigger a check. For example group:payments@example.com.
+    MICRO_BATCH_POLICY (never destroy one), trigger a check, pause and resume the schedule, look into the queues and
+    read the logs. For example group:payments@example.com.
   EOT
   type        = set(string)
   default     = []
@@ -112,6 +142,25 @@ variable "region" {
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
     error_message = "region must be a region such as us-central1, not a zone."
+  }
+}
+
+variable "secret_locations" {
+  description = <<-EOT
+    Regions that the secrets created here are kept in, where an organisation's policy restricts locations. Empty leaves
+    the choice to Google. Later changes do not move a secret: that would replace it, with all its versions.
+  EOT
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for location in var.secret_locations : can(regex("^[a-z]+-[a-z]+[0-9]+$", location))])
+    error_message = "secret_locations holds regions such as us-central1."
+  }
+  validation {
+    condition     = var.kms_key == null || length(setsubtract(var.secret_locations, [var.region])) == 0
+    error_message = "With kms_key secrets are kept in var.region alone: a key encrypts in its own region only."
   }
 }
 

@@ -1,13 +1,20 @@
 # How payments are batched, and with whom: schedule, first levers, GCHostPay1, ChangeNow, the functions' settings.
 
-variable "allow_unauthenticated_callback" {
+variable "callback_authentication" {
   description = <<-EOT
-    Lets swap_executed be called without an identity token (grants run.invoker to allUsers). Only for a GCHostPay1
-    that sends no OIDC token; the callback's own signature and the internal ingress then are what protects it.
+    Who may call swap_executed. OIDC: only GCHostPay1's service account, with an identity token on its tasks. SIGNATURE:
+    anybody inside swap_executed_ingress (run.invoker for allUsers); the callback's own signature, and ChangeNow's
+    confirmation of its amount, are what is checked. The GCHostPay1 that is deployed today sends no token and needs
+    SIGNATURE: with OIDC the platform answers each callback 403 before our code runs, and every batch is settled by
+    reconciliation, 20 minutes late or more. There is no default: decide it, and decide it again when GCHostPay1 changes.
   EOT
-  type        = bool
-  default     = false
+  type        = string
   nullable    = false
+
+  validation {
+    condition     = contains(["OIDC", "SIGNATURE"], var.callback_authentication)
+    error_message = "callback_authentication must be OIDC or SIGNATURE."
+  }
 }
 
 variable "changenow_api_url" {
@@ -53,6 +60,16 @@ variable "function_settings" {
     condition     = var.function_settings.database_statement_timeout_s < 300
     error_message = "database_statement_timeout_s must stay below swap_executed's own 300 seconds."
   }
+}
+
+variable "gchostpay1_checks_for_duplicates" {
+  description = <<-EOT
+    Whether GCHostPay1 looks for the batch's id before it pays. The one deployed today does not, and pays an order
+    twice that is delivered twice: then an order is attempted once. True gives it ten attempts within 24 hours.
+  EOT
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "gchostpay1_invoker" {
@@ -102,23 +119,27 @@ variable "package_dir" {
 }
 
 variable "paused" {
-  description = "Pauses the schedule: no check runs, nothing is opened or reconciled. The first step of a rollback."
+  description = <<-EOT
+    Pauses the schedule: no check runs, nothing is opened or reconciled, and the alert on silence is off. True until an
+    operator says otherwise, so that a first installation does nothing by itself; also the first step of a rollback.
+  EOT
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 }
 
 variable "policy" {
   description = <<-EOT
-    The first version of MICRO_BATCH_POLICY. Initial value only: operators change the secret. quote_deviation_pct is
-    in percent, the max_ values bound the age, count and dollars of a batch's payments and the batches in flight.
+    The first version of MICRO_BATCH_POLICY. Initial value only: operators change the secret. It pauses, until an
+    operator has gone through the checklist. quote_deviation_pct is in percent, the max_ values bound the age, count and
+    dollars of a batch's payments and the batches in flight.
   EOT
   type = object({
     max_age_hours       = optional(number)
     max_batch_usd       = optional(number)
     max_in_flight       = optional(number)
     max_payments        = optional(number)
-    paused              = optional(bool, false)
+    paused              = optional(bool, true)
     quote_deviation_pct = optional(number, 20)
   })
   default  = {}
@@ -177,7 +198,7 @@ variable "swap_executed_invokers" {
 
   validation {
     condition     = alltrue([for member in var.swap_executed_invokers : can(regex("^(user|group|serviceAccount):[^\\s]+@[^\\s]+$", member))])
-    error_message = "swap_executed_invokers holds members of the form user:, group: or serviceAccount:. For a caller without a token see allow_unauthenticated_callback."
+    error_message = "swap_executed_invokers holds members of the form user:, group: or serviceAccount:. For a caller without a token see callback_authentication."
   }
 }
 

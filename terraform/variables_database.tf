@@ -15,7 +15,7 @@ variable "cloud_sql_connection_name" {
 }
 
 variable "cloud_sql_ip_type" {
-  description = "How the functions reach Cloud SQL: PUBLIC, PRIVATE or PSC. The last two need vpc_connector."
+  description = "How the functions reach Cloud SQL: PUBLIC, PRIVATE or PSC. The last two need vpc_egress or vpc_connector."
   type        = string
   default     = "PUBLIC"
   nullable    = false
@@ -25,8 +25,8 @@ variable "cloud_sql_ip_type" {
     error_message = "cloud_sql_ip_type must be PUBLIC, PRIVATE or PSC."
   }
   validation {
-    condition     = var.cloud_sql_ip_type == "PUBLIC" || var.vpc_connector != null
-    error_message = "cloud_sql_ip_type PRIVATE and PSC are reached through a VPC: set vpc_connector."
+    condition     = var.cloud_sql_ip_type == "PUBLIC" || var.vpc_connector != null || var.vpc_egress != null
+    error_message = "cloud_sql_ip_type PRIVATE and PSC are reached through a VPC: set vpc_egress or vpc_connector."
   }
   validation {
     condition     = var.cloud_sql_connection_name != null || (var.cloud_sql_ip_type == "PRIVATE") == (var.private_network != null)
@@ -72,4 +72,24 @@ variable "vpc_connector" {
   description = "Id of an existing Serverless VPC Access connector, for a Cloud SQL instance with a private address only."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.vpc_connector == null || var.vpc_egress == null
+    error_message = "The functions reach the VPC by vpc_egress or by vpc_connector, not by both."
+  }
+}
+
+variable "vpc_egress" {
+  description = <<-EOT
+    Network, subnetwork and network tags by which the functions reach private addresses directly, without a connector.
+    The subnetwork needs a /26 or more. Where an organisation's policy asks for all traffic through the VPC, all_traffic
+    sends it there: ChangeNow then needs a NAT.
+  EOT
+  type = object({
+    all_traffic = optional(bool, false)
+    network     = string
+    subnetwork  = string
+    tags        = optional(list(string), [])
+  })
+  default = null
 }

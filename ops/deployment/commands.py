@@ -1,6 +1,7 @@
 """The deploy verbs: look at the plan, try the result, take it back.
 
-    ./microbatch deploy review PLAN.json        refuse a plan that would lose something
+    ./microbatch deploy review PLAN.json        refuse a plan that would lose something; approve its file
+    ./microbatch deploy approved PLAN           is this the very file that was reviewed?
     ./microbatch deploy smoke OUTPUTS.json      health, then one check through the topic
     ./microbatch deploy rollback OUTPUTS.json   pause the schedule, list what is under way
 
@@ -20,6 +21,7 @@ from ops.command_line.answers import Answer, answering, tell
 from ops.command_line.database import database_settings
 from ops.command_line.exits import Exit
 from ops.command_line.text import instant
+from ops.deployment.approval import approve, require_approval, withdraw
 from ops.deployment.installation import Installation, tasks_client
 from ops.deployment.plan_review import objections
 from ops.deployment.rollback import SCHEDULER_URL, list_under_way, pause_schedule
@@ -52,15 +54,32 @@ def command() -> None:
 @command.command()
 @click.argument("plan", type=JsonFile())
 @click.option("--allow", multiple=True, metavar="ADDRESS", help="Accept what would happen to this resource.")
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The plan, to be approved.")
 @answering
-def review(plan: Mapping[str, Any], allow: tuple[str, ...]) -> Answer:
-    """Name every objection to a plan; exit 1 if there is one."""
+def review(plan: Mapping[str, Any], allow: tuple[str, ...], file: Path | None) -> Answer:
+    """Name every objection to a plan, and exit 1 if there is one; else approve its file."""
     problems = objections(plan, allow)
     for problem in problems:
         tell(f"refused: {problem}")
     if problems:
-        tell("if it is meant, name it: --allow ADDRESS (make: ALLOW=ADDRESS)")
-    return Answer({"objections": problems}, exit=Exit.REFUSED if problems else Exit.DONE)
+        tell("if it is meant, name it: --allow ADDRESS (make: ALLOW='ADDRESS ADDRESS ...')")
+        if file:
+            withdraw(file)
+        return Answer({"objections": problems}, exit=Exit.REFUSED)
+    if not file:
+        return Answer({"objections": []})
+    digest = approve(file, allow)
+    return Answer({"objections": [], "sha256": digest}, [f"reviewed: {file} sha256 {digest}"])
+
+
+@command.command()
+@click.argument("plan", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--sha256", "expected", help="What the review printed, where it is not to be taken from beside the plan.")
+@answering
+def approved(plan: Path, expected: str | None) -> Answer:
+    """Exit 0 only if this is the file that was reviewed, byte for byte."""
+    digest = require_approval(plan, expected)
+    return Answer({"sha256": digest}, [f"as reviewed: {plan} sha256 {digest}"])
 
 
 @command.command("smoke")

@@ -22,6 +22,16 @@ from shared.outside.database import translated
 
 PUBLISH_TIMEOUT_S = 30
 
+# A first installation opens nothing until an operator has said so: all else is proven.
+HELD = {
+    "paused": "as a first installation is until somebody types: ./microbatch policy resume",
+    "cut_over_pending": "which of the payments that were there before are ours is not decided: ./microbatch cut-over",
+}
+SICK = {
+    "exchange_unavailable": "ChangeNow did not answer: its key, or the way out; docs/runbook.md#exchange-unavailable",
+    "policy_unreadable": "MICRO_BATCH_POLICY cannot be read; docs/runbook.md#configuration-fallback",
+}
+
 
 class SmokeFailedError(NotDone):
     """The deployment does not work; the message says what to look at."""
@@ -49,7 +59,7 @@ def smoke(
 ) -> dict[str, Any]:
     """Return the check's row once both functions have done their work; raises SmokeFailedError.
 
-    The check is a real one: with enough dollars pending it opens a batch.
+    The check is a real one: unless paused, with enough dollars pending it opens a batch.
     """
     ask_health(installation, tasks, patience)
     say("swap_executed: healthy, reached through its queue")
@@ -62,6 +72,10 @@ def smoke(
             f"the threshold came from {row['threshold_source']}, not from MICRO_BATCH_THRESHOLD_USD: "
             "see docs/runbook.md#configuration-fallback (a new grant takes minutes to act)"
         )
+    if row["reason"] in SICK:
+        raise SmokeFailedError(f"the check ended with {row['reason']}: {SICK[row['reason']]}")
+    if row["reason"] in HELD:
+        say(f"the check opened nothing, {HELD[row['reason']]}")
     return row
 
 

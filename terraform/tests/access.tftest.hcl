@@ -4,8 +4,11 @@ mock_provider "google" {
   override_during = plan
 }
 
+mock_provider "time" {}
+
 variables {
   project_id                 = "telepay-test"
+  callback_authentication    = "OIDC"
   gchostpay1_url             = "https://gchostpay1.example.com"
   gchostpay1_service_account = "gchostpay1@telepay-test.iam.gserviceaccount.com"
   cloud_sql_connection_name  = "telepay-test:us-central1:telepaypsql"
@@ -39,6 +42,12 @@ override_resource {
   target          = google_service_account.main["trigger"]
   override_during = plan
   values          = { member = "serviceAccount:trigger", email = "trigger", name = "trigger" }
+}
+
+override_resource {
+  target          = google_project_iam_custom_role.operator
+  override_during = plan
+  values          = { name = "projects/telepay-test/roles/microBatchOperator" }
 }
 
 run "secrets_are_granted_one_by_one" {
@@ -91,12 +100,12 @@ run "an_existing_signing_key_is_not_granted_again_to_gchostpay1" {
   }
 }
 
-run "nobody_public_calls_anything_by_default" {
+run "nobody_public_calls_anything_with_oidc" {
   command = plan
 
   assert {
     condition     = length(google_cloud_run_v2_service_iam_member.unauthenticated) == 0
-    error_message = "swap_executed must not be public by default."
+    error_message = "With OIDC swap_executed must not be public."
   }
   assert {
     condition     = toset([for grant in google_cloud_run_v2_service_iam_member.callback : grant.member]) == toset(["serviceAccount:gchostpay1@telepay-test.iam.gserviceaccount.com"])
@@ -119,7 +128,7 @@ run "a_public_callback_is_asked_for_by_name" {
   command = plan
 
   variables {
-    allow_unauthenticated_callback = true
+    callback_authentication = "SIGNATURE"
   }
 
   assert {
@@ -215,5 +224,33 @@ run "operators_add_versions_and_destroy_none" {
   assert {
     condition     = toset([for grant in google_pubsub_topic_iam_member.operator : "${grant.member} ${grant.topic}"]) == toset(["group:payments@example.com micro-batch-trigger"])
     error_message = "Operators may trigger a check."
+  }
+  assert {
+    condition     = toset([for grant in google_project_iam_member.operator : grant.role]) == toset(["roles/logging.viewer", "roles/monitoring.viewer", "projects/telepay-test/roles/microBatchOperator"])
+    error_message = "Operators read logs and charts, and have the one role made for them."
+  }
+  assert {
+    condition = alltrue([
+      for permission in one(values(google_project_iam_custom_role.operator)).permissions :
+      can(regex("^(cloudscheduler.jobs.(enable|get|list|pause|run)|cloudtasks.(queues|tasks).(get|list))$", permission))
+    ])
+    error_message = "Operators pause, resume and run the job; they rewrite nothing."
+  }
+}
+
+run "a_deployer_acts_as_the_accounts_it_deploys_with" {
+  command = plan
+
+  variables {
+    deployers = ["group:platform@example.com"]
+  }
+
+  assert {
+    condition     = toset([for grant in google_service_account_iam_member.deployer : grant.service_account_id]) == toset([for account in google_service_account.main : account.name])
+    error_message = "Who deploys without owning the project acts as all four accounts."
+  }
+  assert {
+    condition     = one(values(google_service_account_iam_member.smoke_test)).service_account_id == "projects/telepay-test/serviceAccounts/gchostpay1@telepay-test.iam.gserviceaccount.com"
+    error_message = "And as GCHostPay1, in whose name the smoke test calls."
   }
 }

@@ -2,8 +2,11 @@
 
 mock_provider "google" {}
 
+mock_provider "time" {}
+
 variables {
   project_id                 = "telepay-test"
+  callback_authentication    = "OIDC"
   gchostpay1_url             = "https://gchostpay1.example.com"
   gchostpay1_service_account = "gchostpay1@telepay-test.iam.gserviceaccount.com"
   cloud_sql_connection_name  = "telepay-test:us-central1:telepaypsql"
@@ -34,8 +37,8 @@ run "the_check_runs_every_quarter_of_an_hour" {
     error_message = "The schedule is every 15 minutes in UTC."
   }
   assert {
-    condition     = !google_cloud_scheduler_job.main.paused
-    error_message = "The schedule runs unless it is paused on purpose."
+    condition     = google_cloud_scheduler_job.main.paused
+    error_message = "Nothing runs until an operator says so."
   }
 }
 
@@ -45,21 +48,44 @@ run "the_schedule_follows_its_variables" {
   variables {
     schedule  = "*/5 * * * *"
     time_zone = "Europe/Berlin"
-    paused    = true
+    paused    = false
   }
 
   assert {
     condition = (
       google_cloud_scheduler_job.main.schedule == "*/5 * * * *"
       && google_cloud_scheduler_job.main.time_zone == "Europe/Berlin"
-      && google_cloud_scheduler_job.main.paused
+      && !google_cloud_scheduler_job.main.paused
     )
     error_message = "schedule, time_zone and paused reach the job."
   }
 }
 
-run "tasks_are_retried_for_a_day" {
+run "an_order_is_attempted_once" {
   command = plan
+
+  assert {
+    condition = (
+      google_cloud_tasks_queue.main["gchostpay1-batch-queue"].retry_config[0].max_attempts == 1
+      && google_cloud_tasks_queue.main["gchostpay1-batch-queue"].retry_config[0].max_retry_duration == "0s"
+    )
+    error_message = "The deployed GCHostPay1 pays an order twice that is delivered twice: one attempt, and no time beside it."
+  }
+  assert {
+    condition = (
+      google_cloud_tasks_queue.main["microbatch-response-queue"].retry_config[0].max_attempts == 10
+      && google_cloud_tasks_queue.main["microbatch-response-queue"].retry_config[0].max_retry_duration == "86400s"
+    )
+    error_message = "A callback may come twice: ten attempts within 24 hours."
+  }
+}
+
+run "tasks_are_retried_for_a_day_where_gchostpay1_checks" {
+  command = plan
+
+  variables {
+    gchostpay1_checks_for_duplicates = true
+  }
 
   assert {
     condition = alltrue([for queue in google_cloud_tasks_queue.main : (

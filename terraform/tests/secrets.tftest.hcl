@@ -2,8 +2,11 @@
 
 mock_provider "google" {}
 
+mock_provider "time" {}
+
 variables {
   project_id                 = "telepay-test"
+  callback_authentication    = "OIDC"
   gchostpay1_url             = "https://gchostpay1.example.com"
   gchostpay1_service_account = "gchostpay1@telepay-test.iam.gserviceaccount.com"
   cloud_sql_connection_name  = "telepay-test:us-central1:telepaypsql"
@@ -17,8 +20,8 @@ run "the_initial_threshold_is_twenty_dollars" {
     error_message = "The first version of MICRO_BATCH_THRESHOLD_USD is 20.00."
   }
   assert {
-    condition     = jsondecode(nonsensitive(google_secret_manager_secret_version.seed["MICRO_BATCH_POLICY"].secret_data)) == { paused = false, max_age_hours = null, max_payments = null, max_batch_usd = null, max_in_flight = null, quote_deviation_pct = 20 }
-    error_message = "The first policy is the code's default, every key written out."
+    condition     = jsondecode(nonsensitive(google_secret_manager_secret_version.seed["MICRO_BATCH_POLICY"].secret_data)) == { paused = true, max_age_hours = null, max_payments = null, max_batch_usd = null, max_in_flight = null, quote_deviation_pct = 20 }
+    error_message = "The first policy pauses and switches nothing else on, every key written out."
   }
 }
 

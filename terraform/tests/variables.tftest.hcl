@@ -2,8 +2,11 @@
 
 mock_provider "google" {}
 
+mock_provider "time" {}
+
 variables {
   project_id                 = "telepay-test"
+  callback_authentication    = "OIDC"
   gchostpay1_url             = "https://gchostpay1.example.com"
   gchostpay1_service_account = "gchostpay1@telepay-test.iam.gserviceaccount.com"
   cloud_sql_connection_name  = "telepay-test:us-central1:telepaypsql"
@@ -123,15 +126,6 @@ run "an_instance_without_its_region" {
 
   variables {
     cloud_sql_connection_name = "telepay-test:telepaypsql"
-  }
-}
-
-run "a_private_address_without_a_vpc" {
-  command         = plan
-  expect_failures = [var.cloud_sql_ip_type]
-
-  variables {
-    cloud_sql_ip_type = "PRIVATE"
   }
 }
 
@@ -286,5 +280,23 @@ run "a_database_too_old" {
 
   variables {
     database_version = "POSTGRES_13"
+  }
+}
+
+run "an_undecided_callback" {
+  command         = plan
+  expect_failures = [var.callback_authentication]
+
+  variables {
+    callback_authentication = "NONE"
+  }
+}
+
+run "everybody_deploys" {
+  command         = plan
+  expect_failures = [var.deployers]
+
+  variables {
+    deployers = ["allAuthenticatedUsers"]
   }
 }

@@ -1,4 +1,4 @@
-"""One copy of the configuration for each worker, initialised, and the plan of example.tfvars."""
+"""One copy of the configuration for each worker, initialised, and the plan of an example."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     if program is None:
         pytest.skip("no terraform program (set TERRAFORM to one, or put it on PATH)")
     found = Terraform(program, copied(tmp_path_factory.mktemp("terraform")))
-    begun = found.run("init", "-backend=false", "-no-color", accepted=(0, 1, 3, 4))
+    begun = found.run("init", "-no-color", accepted=(0, 1, 3, 4))
     if begun.returncode != 0:
         pytest.skip(f"terraform init finds no provider here: {begun.stderr.strip()[-300:]}")
     return found
@@ -30,5 +30,5 @@ def offline(terraform: Terraform) -> Terraform:
 
 @pytest.fixture(scope="session")
 def plan(offline: Terraform) -> dict[str, Any]:
-    """The plan of an empty project with the example's values."""
-    return offline.plan("example.tfplan", "-var-file=example.tfvars")
+    """The plan, where nothing of this service exists, with an example's values."""
+    return offline.plan("example.tfplan", "-var-file=examples/two-environments/production.tfvars")

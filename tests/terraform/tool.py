@@ -62,9 +62,10 @@ class Terraform:
 def copied(folder: Path) -> Path:
     """Copy the configuration, but nothing of an installation, and build the packages where it looks for them."""
     kept_out = shutil.ignore_patterns(
-        ".terraform*", "*.tfstate*", "*.tfplan", "terraform.tfvars", "*.auto.tfvars", "backend.tf", "*_override.tf"
+        ".terraform*", "*.tfstate*", "*.tfplan", "environments", "*.auto.tfvars", "*_override.tf"
     )
     configuration = shutil.copytree(CONFIGURATION, folder / "terraform", ignore=kept_out)
+    (configuration / "local_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
     for name in function_names():
         build(name, folder / "build")
     return configuration

@@ -7,7 +7,7 @@ terraform {
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "~> 7.12"
+      version = "~> 7.45"
     }
   }
 }
@@ -25,6 +25,7 @@ resource "google_sql_database_instance" "main" {
   name                = each.key
   database_version    = var.database_version
   deletion_protection = var.deletion_protection
+  encryption_key_name = var.kms_key
   region              = var.region
 
   settings {
@@ -121,4 +122,6 @@ resource "google_sql_database" "main" {
 
   name     = var.instance.database
   instance = each.value.name
+  # It goes with the instance. By itself it could not be dropped while a session is open or a role owns its tables.
+  deletion_policy = "ABANDON"
 }

@@ -27,6 +27,11 @@ variable "instance" {
   nullable = false
 }
 
+variable "kms_key" {
+  description = "Id of the Cloud KMS key that encrypts the instance; null leaves that to Google."
+  type        = string
+}
+
 variable "labels" {
   description = "Labels of the instance."
   type        = map(string)

@@ -1,6 +1,5 @@
-"""Deployment commands: a plan looked at, a deployment tried, a schedule paused; on the sandbox's world."""
+"""Deployment commands: a deployment tried, a schedule paused; on the sandbox's world."""
 
-import copy
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,7 +11,6 @@ import pytest
 from ops.command_line.exits import Exit
 from ops.command_line.root import main
 from ops.deployment.installation import Installation
-from ops.deployment.plan_review import objections
 from sandbox.wire.http_server import Answer, Request, Responder
 from sandbox.world.addresses import BATCH_QUEUE, CHECK_TOPIC, RESPONSE_QUEUE, queue_path, topic_path
 from sandbox.world.world import Wishes, World
@@ -21,75 +19,6 @@ pytestmark = pytest.mark.timeout(180)
 
 JOB = "projects/telepay-sandbox/locations/us-central1/jobs/micro-batch-conversion-job"
 ACCOUNT = "gchostpay1@telepay-sandbox.iam.gserviceaccount.com"
-
-
-def at(actions: list[str], address: str, *, before: Any = None, after: Any = None) -> dict[str, Any]:
-    """One change of a plan's document."""
-    return {
-        "address": address,
-        "type": address.split(".", maxsplit=1)[0],
-        "change": {"actions": actions, "before": before, "after": after},
-    }
-
-
-# ------------------------------------------------------------------ review
-
-
-def test_the_first_plan_is_accepted(plan: dict[str, Any]) -> None:
-    """In an empty project everything is created, the secrets' first versions with it."""
-    assert objections(plan) == []
-
-
-@pytest.mark.parametrize("actions", [["delete"], ["delete", "create"], ["create", "delete"]])
-@pytest.mark.parametrize(
-    "address",
-    [
-        'google_cloud_tasks_queue.main["gchostpay1-batch-queue"]',
-        'google_secret_manager_secret.main["SUCCESS_URL_SIGNING_KEY"]',
-        'google_sql_database_instance.main["telepaypsql"]',
-        'google_sql_database.main["telepaypsql"]',
-        'google_pubsub_topic.main["micro-batch-trigger"]',
-    ],
-)
-def test_what_cannot_be_got_back_is_not_destroyed_unseen(address: str, actions: list[str]) -> None:
-    """Nor replaced, which is the same; unless it is named."""
-    plan = {"resource_changes": [at(actions, address)]}
-    assert objections(plan) == [f"{address}: would be destroyed with what is in it"]
-    assert objections(plan, [address]) == []
-
-
-def test_a_seed_is_not_written_over_the_operators_versions(plan: dict[str, Any]) -> None:
-    """Once version 1 was destroyed Terraform wants it back: as the newest version, with 20.00."""
-    later = copy.deepcopy(plan)
-    secret = 'google_secret_manager_secret.main["MICRO_BATCH_THRESHOLD_USD"]'
-    for change in later["resource_changes"]:
-        if change["address"] == secret:
-            change["change"]["actions"] = ["no-op"]
-    (objection,) = objections(later)
-    assert objection.startswith('google_secret_manager_secret_version.seed["MICRO_BATCH_THRESHOLD_USD"]')
-    assert "seed_secrets = false" in objection
-
-
-def test_a_database_is_not_upgraded_unseen() -> None:
-    """An adopted instance may run an older version than the variable's default says."""
-    address = 'google_sql_database_instance.main["telepaypsql"]'
-    before, after = {"database_version": "POSTGRES_15"}, {"database_version": "POSTGRES_18"}
-    plan = {"resource_changes": [at(["update"], address, before=before, after=after)]}
-    assert "upgraded from POSTGRES_15" in objections(plan)[0]
-    assert objections({"resource_changes": [at(["update"], address, before=after, after=after)]}) == []
-
-
-def test_review_tells_how_to_allow_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 1 and the address; with the address allowed, 0."""
-    address = 'google_cloud_tasks_queue.main["gchostpay1-batch-queue"]'
-    file = tmp_path / "plan.json"
-    file.write_text(json.dumps({"resource_changes": [at(["delete"], address)]}))
-    assert main(["deploy", "review", str(file)]) == Exit.REFUSED
-    assert address in capsys.readouterr().err
-    assert main(["deploy", "review", str(file), "--allow", address]) == Exit.DONE
-
-
-# ------------------------------------------------------------------ smoke and rollback
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.terraform.tool import CONFIGURATION, Terraform, declarations, of_type, resources
+from tests.terraform.tool import CONFIGURATION, Terraform, of_type, resources
 
-EXAMPLE = "-var-file=example.tfvars"
+EXAMPLE = "-var-file=examples/two-environments/production.tfvars"
 
 
 def test_is_formatted(terraform: Terraform) -> None:
@@ -33,46 +33,11 @@ def test_own_tests_pass(terraform: Terraform) -> None:
     assert int(passed[1]) == written
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_lives_and_dies(offline: Terraform) -> None:
-    """Apply, a second plan without changes, and a destroy that has to be allowed first."""
-    offline.run("apply", "-auto-approve", "-no-color", EXAMPLE)
-    try:
-        again = offline.run("plan", "-detailed-exitcode", "-no-color", EXAMPLE, accepted=(0, 2))
-        assert again.returncode == 0, again.stdout
-        state = json.loads(offline.run("show", "-json").stdout)
-        assert "20.00" in json.dumps(state)  # what follows would prove nothing on an empty state
-        assert not re.search(r'"(root_)?password[a-z_]*": "[^"]', json.dumps(state))
-        assert changed_by_a_new_package(offline) == {
-            'google_storage_bucket_object.package["swap_executed"]',
-            'google_cloudfunctions2_function.main["swap_executed"]',
-        }
-        unprotected = (EXAMPLE, "-var=deletion_protection=false")
-        offline.run("apply", "-auto-approve", "-no-color", *unprotected)
-    finally:
-        offline.run("destroy", "-auto-approve", "-no-color", EXAMPLE, "-var=deletion_protection=false")
-    assert not json.loads(offline.run("show", "-json").stdout).get("values")
-
-
-def changed_by_a_new_package(offline: Terraform) -> set[str]:
-    """What a plan changes when one package has other contents; the package is put back."""
-    package = offline.folder.parent / "build" / "swap_executed.zip"
-    before = package.read_bytes()
-    try:
-        package.write_bytes(before + b"\0")
-        plan = offline.plan("package.tfplan", EXAMPLE)
-    finally:
-        package.write_bytes(before)
-    return {one["address"] for one in plan["resource_changes"] if one["change"]["actions"] != ["no-op"]}
-
-
 @pytest.mark.timeout(300)
 def test_what_exists_is_adopted(offline: Terraform) -> None:
-    """Queues, topics, the job and secrets are imported; none is replaced, and no adopted secret gets a seed."""
+    """Queues, topics and secrets are imported; none is replaced, and no adopted secret gets a seed."""
     adopt = {
         "queues": ["gchostpay1-batch-queue", "microbatch-response-queue"],
-        "scheduler_job": True,
         "secrets": ["MICRO_BATCH_THRESHOLD_USD", "GCHOSTPAY1_BATCH_QUEUE", "HOST_WALLET_ETH_ADDRESS"],
         "topics": ["micro-batch-trigger"],
     }
@@ -82,7 +47,6 @@ def test_what_exists_is_adopted(offline: Terraform) -> None:
     assert set(imported) == {
         'google_cloud_tasks_queue.main["gchostpay1-batch-queue"]',
         'google_cloud_tasks_queue.main["microbatch-response-queue"]',
-        "google_cloud_scheduler_job.main",
         'google_pubsub_topic.main["micro-batch-trigger"]',
         'google_secret_manager_secret.main["GCHOSTPAY1_BATCH_QUEUE"]',
         'google_secret_manager_secret.main["HOST_WALLET_ETH_ADDRESS"]',
@@ -96,10 +60,7 @@ def test_what_exists_is_adopted(offline: Terraform) -> None:
 
 def test_a_project_without_a_database_gets_one(offline: Terraform) -> None:
     """Without a connection name: a protected instance, backed up, that only connectors reach."""
-    values = (CONFIGURATION / "example.tfvars").read_text()
-    own = re.sub(r"^cloud_sql_connection_name.*\n", "", values, flags=re.MULTILINE)
-    (offline.folder / "own.tfvars").write_text(own)
-    plan = offline.plan("own.tfplan", "-var-file=own.tfvars")
+    plan = offline.plan("own.tfplan", "-var-file=examples/empty-project.tfvars")
     (instance,) = of_type(plan, "google_sql_database_instance").values()
     settings = instance["settings"][0]
     assert instance["deletion_protection"]
@@ -108,15 +69,6 @@ def test_a_project_without_a_database_gets_one(offline: Terraform) -> None:
     assert not settings["ip_configuration"][0]["authorized_networks"]
     assert settings["backup_configuration"][0]["point_in_time_recovery_enabled"]
     assert len(of_type(plan, "google_sql_database")) == 1
-
-
-def test_the_example_is_enough_and_not_more(plan: dict[str, Any]) -> None:
-    """example.tfvars names every variable without a default, and no variable that does not exist."""
-    named = set(re.findall(r"^(\w+)\s*=", (CONFIGURATION / "example.tfvars").read_text(), flags=re.MULTILINE))
-    variables = declarations("variable")
-    required = {name for name, text in variables.items() if not re.search(r"^  default\s*=", text, flags=re.MULTILINE)}
-    assert required <= named <= set(variables)
-    assert resources(plan)
 
 
 def test_every_variable_and_output_is_described_in_order() -> None:

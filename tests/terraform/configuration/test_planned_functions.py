@@ -14,7 +14,7 @@ from sandbox.secret_manager.server import SecretManager
 from shared.flow.levers import THRESHOLD_SECRET
 from tests.archives import served, unpack
 from tests.sessions import query
-from tests.terraform.planned_environment import environment
+from tests.terraform.configuration.planned_environment import environment
 from tests.terraform.tool import Terraform, resources
 
 TICK = {

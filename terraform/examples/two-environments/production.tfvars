@@ -1,10 +1,15 @@
-# A value for every variable that has no default, and the ones that most installations set.
-# Copy it to terraform.tfvars and change it: terraform plan needs nothing else.
+# Production, where the database and the common secrets exist and nothing of this service does yet.
 
 project_id                 = "telepay-459221"
 gchostpay1_url             = "https://gchostpay1-10-26-abc123-uc.a.run.app"
 gchostpay1_service_account = "gchostpay1-10-26@telepay-459221.iam.gserviceaccount.com"
 gchostpay1_invoker         = "gchostpay1-invoker@telepay-459221.iam.gserviceaccount.com"
+
+# OIDC needs a GCHostPay1 that sends an identity token with its callbacks; the one deployed today needs SIGNATURE.
+callback_authentication = "OIDC"
+
+# Nothing runs until an operator has gone through docs/deploy.md's checklist and sets this to false.
+paused = true
 
 # The instance that holds payout_accumulation. Without this line one is created.
 cloud_sql_connection_name = "telepay-459221:us-central1:telepaypsql"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.terraform.logging_filter import matches
+from tests.terraform.watching.logging_filter import matches
 
 ENTRY = {
     "severity": "WARNING",

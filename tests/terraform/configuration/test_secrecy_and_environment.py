@@ -10,7 +10,7 @@ import pytest
 from shared import settings
 from shared.flow import levers
 from shared.model.policy import Policy, parse_policy, parse_threshold
-from tests.terraform.planned_environment import SECRET_VALUES, environment, secret_variables, service
+from tests.terraform.configuration.planned_environment import SECRET_VALUES, environment, secret_variables, service
 from tests.terraform.tool import of_type, resources
 
 NOT_IN_THE_CLOUD = {
@@ -71,7 +71,7 @@ def test_the_planned_settings_load_and_are_the_codes_defaults(plan: dict[str, An
 
 
 def test_the_seeds_are_the_codes_defaults(plan: dict[str, Any]) -> None:
-    """The first threshold is $20.00 and the first policy switches nothing on; the code takes both."""
+    """The first threshold is $20.00 and the first policy pauses, else as without one; the code takes both."""
     seeds = {
         address.split('"')[1]: values["secret_data"]
         for address, values in of_type(plan, "google_secret_manager_secret_version.seed").items()
@@ -79,7 +79,7 @@ def test_the_seeds_are_the_codes_defaults(plan: dict[str, Any]) -> None:
     assert set(seeds) == {levers.THRESHOLD_SECRET, levers.POLICY_SECRET}
     assert seeds[levers.THRESHOLD_SECRET] == "20.00"
     assert parse_threshold(seeds[levers.THRESHOLD_SECRET].encode()) == 20
-    assert parse_policy(seeds[levers.POLICY_SECRET].encode()) == Policy()
+    assert parse_policy(seeds[levers.POLICY_SECRET].encode()) == Policy(paused=True)
 
 
 def test_the_secrets_read_through_the_api_are_granted(plan: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ def test_the_plan_holds_no_secret_value(plan: dict[str, Any]) -> None:
 def test_no_variable_could_carry_a_secret(plan: dict[str, Any]) -> None:
     """Nobody is asked for a key or a password: the configuration has no variable for one."""
     words = ("key", "password", "token", "wallet", "credential")
-    exceptions = {"function_settings", "allow_unauthenticated_callback"}  # token_age_max_s and the like
+    exceptions = {"kms_key"}  # the id of a key, not the key
     assert not [name for name in plan["variables"] if any(word in name for word in words) and name not in exceptions]
     assert "the-signing-key" not in json.dumps(plan)
 

@@ -13,9 +13,9 @@ import pytest
 from sandbox.postgres.server import Postgres
 from shared.logs import Event
 from tests.rig import PROJECT, Peers, Rig
-from tests.terraform.logging_filter import matches
-from tests.terraform.story import STORIES, Line, listening
 from tests.terraform.tool import ROOT, of_type
+from tests.terraform.watching.logging_filter import matches
+from tests.terraform.watching.story import STORIES, Line, listening
 
 SERVICES = ("micro-batch-check-threshold", "micro-batch-swap-executed")
 RUNBOOK = ROOT / "docs" / "runbook.md"

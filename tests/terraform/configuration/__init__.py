@@ -1,0 +1,1 @@
+"""What Terraform makes: the plan, its secrets, its environment, its life."""

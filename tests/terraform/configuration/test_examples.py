@@ -1,0 +1,109 @@
+"""Every example in terraform/examples: planned, reviewed, applied, planned again without change, destroyed."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from ops.deployment.plan_review import EXPENDABLE, GRANT_SUFFIXES, LOSSES, objections
+from tests.terraform.tool import CONFIGURATION, Terraform, declarations, resources
+
+EXAMPLES = sorted(file.relative_to(CONFIGURATION).as_posix() for file in CONFIGURATION.glob("examples/**/*.tfvars"))
+PRODUCTION = "examples/two-environments/production.tfvars"
+UNPROTECTED = "-var=deletion_protection=false"
+SWAP_EXECUTED = 'google_cloudfunctions2_function.main["swap_executed"]'
+
+
+@contextmanager
+def applied(offline: Terraform, example: str, *arguments: str) -> Iterator[None]:
+    """Apply an example; afterwards allow its destruction, and destroy it."""
+    file = f"-var-file={example}"
+    offline.run("apply", "-auto-approve", "-no-color", file, *arguments)
+    try:
+        yield
+    finally:
+        offline.run("apply", "-auto-approve", "-no-color", file, UNPROTECTED)
+        offline.run("destroy", "-auto-approve", "-no-color", file, UNPROTECTED)
+    assert not json.loads(offline.run("show", "-json").stdout).get("values")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_lives_and_dies(offline: Terraform, example: str) -> None:
+    """Nothing is objected to, a second plan changes nothing, no secret value is in the state, nothing is left over."""
+    plan = offline.plan("life.tfplan", f"-var-file={example}")
+    assert objections(plan) == []
+    with applied(offline, example):
+        again = offline.run("plan", "-detailed-exitcode", "-no-color", f"-var-file={example}", accepted=(0, 2))
+        assert again.returncode == 0, again.stdout
+        state = offline.run("show", "-json").stdout
+        assert "micro-batch-conversion-job" in state  # what follows would prove nothing on an empty state
+        assert not re.search(r'"(root_)?password[a-z_]*":\s*"[^"]', state)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_new_package_changes_its_function_and_nothing_else(offline: Terraform) -> None:
+    """And a plan that replaces a function makes its callers' grants again, and is refused by name until it is meant."""
+    with applied(offline, PRODUCTION):
+        assert changed_by_a_new_package(offline) == {
+            'google_storage_bucket_object.package["swap_executed"]',
+            SWAP_EXECUTED,
+        }
+        plan = offline.plan("replace.tfplan", f"-var-file={PRODUCTION}", f"-replace={SWAP_EXECUTED}")
+        changes = {one["address"]: one["change"]["actions"] for one in plan["resource_changes"]}
+        (grant,) = (address for address in changes if "iam_member.callback[" in address)
+        assert set(changes[grant]) == {"create", "delete"}
+        assert [one.partition(":")[0] for one in objections(plan)] == [SWAP_EXECUTED]
+        assert objections(plan, [SWAP_EXECUTED]) == []
+
+
+def changed_by_a_new_package(offline: Terraform) -> set[str]:
+    """What a plan changes when one package has other contents; the package is put back."""
+    package = offline.folder.parent / "build" / "swap_executed.zip"
+    before = package.read_bytes()
+    try:
+        package.write_bytes(before + b"\0")
+        plan = offline.plan("package.tfplan", f"-var-file={PRODUCTION}")
+    finally:
+        package.write_bytes(before)
+    return {one["address"] for one in plan["resource_changes"] if one["change"]["actions"] != ["no-op"]}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_is_enough_and_not_more(example: str) -> None:
+    """It names every variable without a default, and no variable that does not exist."""
+    named = set(re.findall(r"^(\w+)\s*=", (CONFIGURATION / example).read_text(), flags=re.MULTILINE))
+    variables = declarations("variable")
+    required = {name for name, text in variables.items() if not re.search(r"^  default\s*=", text, flags=re.MULTILINE)}
+    assert required <= named <= set(variables)
+
+
+def test_every_example_is_in_the_readme() -> None:
+    """A file that nobody is told of is not found."""
+    readme = (CONFIGURATION / "README.md").read_text()
+    linked = set(re.findall(r"\((examples/[^)]+)\)", readme))
+    assert set(EXAMPLES) <= linked
+    assert all((CONFIGURATION / path).exists() for path in linked)
+
+
+def test_environments_share_neither_project_nor_state() -> None:
+    """Staging's plan cannot meet production's state: every example environment names its own."""
+    folder = CONFIGURATION / "examples" / "two-environments"
+    states = {file: file.read_text() for file in folder.glob("*.tfbackend")}
+    assert len(set(states.values())) == len(states) == 2
+    for file in states:
+        assert (folder / file.name.replace(".gcs.tfbackend", ".tfvars")).is_file()
+
+
+def test_every_type_has_a_rule(plan: dict[str, Any], offline: Terraform) -> None:
+    """What the configuration makes is expendable, a grant, or something of which the review says what is lost."""
+    everything = offline.plan("all.tfplan", "-var-file=examples/customer-managed-key.tfvars")
+    kinds = {address.split("[")[0].split(".")[-2] for one in (plan, everything) for address in resources(one)}
+    assert len(kinds) > 15
+    assert {kind for kind in kinds if not kind.endswith(GRANT_SUFFIXES)} <= set(LOSSES) | EXPENDABLE
+    assert not set(LOSSES) & EXPENDABLE

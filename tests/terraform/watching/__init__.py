@@ -1,0 +1,1 @@
+"""What watches: metrics, alerts and charts against lines that the code writes."""
