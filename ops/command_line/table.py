@@ -19,10 +19,20 @@ ACCOUNT: Final = "Account"
 INSTALL: Final = "Install"
 
 VERBS: Final[dict[str, tuple[Verb, ...]]] = {
-    LOOK: (Verb("batch", "ops.verbs.look.batch", "Show the life of one batch."),),
+    LOOK: (
+        Verb("status", "ops.verbs.look.status", "Show how things stand, and whether a person is needed."),
+        Verb("checks", "ops.verbs.look.checks", "List the last checks with their reasons."),
+        Verb("batches", "ops.verbs.look.batches", "List the last batches."),
+        Verb("batch", "ops.verbs.look.batch", "Show the life of one batch."),
+        Verb("payment", "ops.verbs.look.payment", "Show the life of one payment."),
+        Verb("held", "ops.verbs.look.held", "List payments that can never be claimed as they stand."),
+        Verb("wait", "ops.verbs.look.wait", "Wait until a batch has ended: 0, 1 if it failed, 8 while it runs."),
+    ),
     STEER: (
+        Verb("trigger", "ops.verbs.steer.trigger", "Start a check, and say what it decided."),
+        Verb("threshold", "ops.verbs.steer.threshold", "Show, set or recommend the threshold."),
+        Verb("policy", "ops.verbs.steer.policy", "Show or set the policy, pause or resume batching."),
         Verb("accept", "ops.verbs.steer.accept", "Accept the unusual amount that arrived for a batch."),
-        Verb("threshold", "ops.verbs.steer.threshold", "Recommend the threshold."),
     ),
     ACCOUNT: (
         Verb("digest", "ops.verbs.account.digest", "Make the digests of completed batches."),

@@ -2,11 +2,13 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from shared.model.money import plain
+from shared.model.policy import Policy
 
 NONE: Final = "-"
 _CELL_MAX: Final = 80
@@ -49,6 +51,13 @@ def count(number: int, noun: str) -> str:
 def visible(text: str) -> str:
     """Escape what is not printable, so that a text stays in its line and its cell."""
     return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+
+
+def rules(policy: Policy) -> str:
+    """Write the rules of a policy that are not the default."""
+    default = asdict(Policy())
+    own = {key: value for key, value in asdict(policy).items() if value != default[key]}
+    return ", ".join(f"{key}={shown(value)}" for key, value in own.items()) or "none (default)"
 
 
 def pairs(facts: Mapping[str, Any]) -> list[str]:

@@ -18,29 +18,88 @@ SELECT
     conversion_status AS status,
     opened_because AS reason,
     total_eth_usd AS total_usd,
+    threshold_at_creation AS threshold_usd,
     payments_count AS payments,
     amount_eth,
     quoted_usdt,
+    actual_usdt_received AS received_usdt,
+    settled_by,
+    conversion_tx_hash AS tx_hash,
+    failure_reason,
     cn_api_id,
     payin_address,
+    exchange_status,
+    exchange_asked_at AT TIME ZONE 'UTC' AS exchange_asked_at,
+    questions_failed,
+    reconcile_after AT TIME ZONE 'UTC' AS reconcile_after,
     created_at AT TIME ZONE 'UTC' AS created_at,
     processing_started_at AT TIME ZONE 'UTC' AS exchange_made_at,
     order_prepared_at AT TIME ZONE 'UTC' AS order_prepared_at,
     task_enqueued_at AT TIME ZONE 'UTC' AS task_enqueued_at,
-    exchange_status,
-    reconcile_after AT TIME ZONE 'UTC' AS reconcile_after,
     stuck_reported_at AT TIME ZONE 'UTC' AS stuck_reported_at,
+    deposit_eth,
+    payin_hash,
+    deposit_lost_at AT TIME ZONE 'UTC' AS deposit_lost_at,
+    refused_usdt,
+    refused_at AT TIME ZONE 'UTC' AS refused_at,
+    accepted_usdt,
     amount_accepted_at AT TIME ZONE 'UTC' AS amount_accepted_at,
-    actual_usdt_received AS received_usdt,
-    conversion_tx_hash AS tx_hash,
-    settled_by,
-    completed_at AT TIME ZONE 'UTC' AS completed_at,
-    failure_reason
+    late_usdt_received,
+    late_seen_at AT TIME ZONE 'UTC' AS late_seen_at,
+    completed_at AT TIME ZONE 'UTC' AS completed_at
 FROM batch_conversions
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid);
 
+-- name: list_batches
+-- The last batches, newest first; of one client: that hold, or held before they failed, one of its payments.
+SELECT
+    id AS number,
+    batch_conversion_id,
+    conversion_status AS status,
+    opened_because AS reason,
+    total_eth_usd AS total_usd,
+    payments_count AS payments,
+    actual_usdt_received AS received_usdt,
+    created_at AT TIME ZONE 'UTC' AS created_at,
+    completed_at AT TIME ZONE 'UTC' AS completed_at,
+    exchange_status,
+    failure_reason
+FROM batch_conversions
+WHERE (CAST(:status AS varchar) IS NULL OR conversion_status = CAST(:status AS varchar))
+    AND (CAST(:since AS timestamptz) IS NULL OR created_at >= CAST(:since AS timestamptz) AT TIME ZONE 'UTC')
+    AND (CAST(:client_id AS varchar) IS NULL OR batch_conversion_id IN (
+        SELECT batch_conversion_id FROM payout_accumulation WHERE client_id = CAST(:client_id AS varchar)
+        UNION ALL
+        SELECT released.batch_conversion_id
+        FROM payout_accumulation AS payment
+        JOIN released_payments AS released ON released.payment_id = payment.id
+        WHERE payment.client_id = CAST(:client_id AS varchar)))
+ORDER BY id DESC
+LIMIT CAST(:batches_max AS integer);
+
+-- name: get_check_of_batch
+-- The check that opened a batch, known for the first of those that it opened.
+SELECT id, checked_at, reason
+FROM threshold_checks
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+ORDER BY id;
+
+-- name: list_state_changes
+-- From state to state, as the database saw it.
+SELECT from_status, to_status, changed_at, changed_by
+FROM batch_state_changes
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+ORDER BY id;
+
+-- name: list_events_of_batch
+-- What was told of a batch, and whether it has been published.
+SELECT event, occurred_at, published_at
+FROM batch_events
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+ORDER BY id;
+
 -- name: accept_amount
--- The next callback or the next check distributes the amount.
+-- The next callback or the next check distributes this very amount; the last one accepted holds.
 UPDATE batch_conversions
-SET amount_accepted_at = COALESCE(amount_accepted_at, NOW() AT TIME ZONE 'UTC'), reconcile_after = NULL
+SET accepted_usdt = CAST(:amount_usdt AS numeric), amount_accepted_at = NOW() AT TIME ZONE 'UTC', reconcile_after = NULL
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';

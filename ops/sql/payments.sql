@@ -10,3 +10,52 @@ WHERE created_at >= CAST(:since AS timestamp)
     AND accumulated_eth > 0
     AND accumulated_eth < 10000000000
 ORDER BY created_at, id;
+
+-- name: show_payment
+-- One payment with the batch that holds it now.
+SELECT
+    payment.id,
+    payment.client_id,
+    payment.user_id,
+    payment.payment_amount_usd,
+    payment.accumulated_eth AS amount_usd,
+    payment.conversion_status AS status,
+    payment.batch_conversion_id,
+    CASE WHEN payment.conversion_status = 'completed' THEN payment.accumulated_amount_usdt END AS share_usdt,
+    payment.conversion_tx_hash AS tx_hash,
+    payment.created_at AT TIME ZONE 'UTC' AS created_at,
+    batch.created_at AT TIME ZONE 'UTC' AS batch_created_at,
+    batch.conversion_status AS batch_status,
+    batch.completed_at AT TIME ZONE 'UTC' AS batch_completed_at,
+    payment.is_paid_out,
+    payment.payout_batch_id,
+    payment.paid_out_at AT TIME ZONE 'UTC' AS paid_out_at
+FROM payout_accumulation AS payment
+LEFT JOIN batch_conversions AS batch USING (batch_conversion_id)
+WHERE payment.id = CAST(:payment_id AS integer);
+
+-- name: list_releases_of_payment
+-- Every batch that held the payment and gave it back.
+SELECT
+    released.batch_conversion_id,
+    batch.created_at AT TIME ZONE 'UTC' AS batch_created_at,
+    released.released_at AT TIME ZONE 'UTC' AS released_at,
+    batch.failure_reason
+FROM released_payments AS released
+LEFT JOIN batch_conversions AS batch USING (batch_conversion_id)
+WHERE released.payment_id = CAST(:payment_id AS integer)
+ORDER BY released.released_at;
+
+-- name: get_why_unclaimable
+-- Why a payment that waits is never claimed, if that is so.
+SELECT reason FROM unclaimable_payments WHERE id = CAST(:payment_id AS integer);
+
+-- name: list_unclaimable
+-- What waits and is never claimed as it stands, oldest first; odd times come as text.
+SELECT held.id, held.client_id, held.amount_usd, payment.payment_amount_usd, CAST(held.created_at AS text) AS created_at,
+    held.conversion_status AS status, held.reason
+FROM unclaimable_payments AS held
+JOIN payout_accumulation AS payment USING (id)
+WHERE CAST(:reason AS text) IS NULL OR held.reason = CAST(:reason AS text)
+ORDER BY held.id
+LIMIT CAST(:payments_max AS integer);

@@ -53,7 +53,7 @@ def require_plausible(batch: Batch, amount_usdt: Decimal, deviation_pct: Decimal
         logs.Event.AMOUNT_REFUSED,
         f"Amount refused: {plain(amount_usdt)} USDT for {dollars(batch.total_usd)} is beyond "
         f"{plain(deviation_pct)} % - nothing distributed; to accept it: "
-        f"./microbatch accept {batch.batch_conversion_id}",
+        f"./microbatch accept {batch.batch_conversion_id} --amount {plain(amount_usdt)}",
         received_usdt=amount_usdt,
         **batch.facts,
     )

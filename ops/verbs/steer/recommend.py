@@ -14,10 +14,10 @@ from ops.advice.frequency import calculate_optimal_threshold
 from ops.advice.recommendation import Recommendation, line_document, recommend_levers, to_document
 from ops.advice.replay import Levers
 from ops.command_line import text
+from ops.command_line.amounts import Amount
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
-from shared.errors import ValueImpossible
-from shared.model.money import dollars, from_units, parse_amount, plain
+from shared.model.money import dollars, from_units, plain
 from shared.model.policy import DEFAULT_THRESHOLD_USD, parse_policy
 from shared.outside.database import Database
 
@@ -34,22 +34,6 @@ COLUMNS: Final = {
     "cost_usd_a_day": "cost $/day",
     "at_risk_usd": "at risk $",
 }
-
-
-class Amount(click.ParamType[Decimal]):
-    """A decimal number of at least 0, read without a float."""
-
-    name = "AMOUNT"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """Return the amount."""
-        try:
-            amount = parse_amount(str(value))
-        except ValueImpossible as error:
-            self.fail(str(error), param, ctx)
-        if amount < 0:
-            self.fail(f"{value} is below 0", param, ctx)
-        return amount
 
 
 @click.command()

@@ -1,0 +1,49 @@
+"""When the next check and the next batch are to be expected."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from ops.situation.reading import PACE_SPAN, Situation
+from shared.model.policy import Policy, parse_policy
+
+CHECK_EVERY: Final = timedelta(minutes=15)  # the schedule that Terraform makes
+
+
+def next_check_at(situation: Situation) -> datetime | None:
+    """Say when the next check is due; None before the first one."""
+    if situation.last_check is None:
+        return None
+    due: datetime = situation.last_check["checked_at"] + CHECK_EVERY
+    return due
+
+
+def next_batch_in(situation: Situation) -> timedelta | None:
+    """Estimate how long until a batch is opened, at the pace of the last day; None where nothing tells."""
+    policy = policy_in_force(situation)
+    if situation.levers is None or policy.paused:
+        return None
+    waits = [wait for wait in (_until_threshold(situation), _until_over_age(situation, policy)) if wait is not None]
+    return min(waits, default=None)
+
+
+def policy_in_force(situation: Situation) -> Policy:
+    """The policy that the last check went by."""
+    return parse_policy(situation.levers["policy"].encode()) if situation.levers else Policy()
+
+
+def _until_threshold(situation: Situation) -> timedelta | None:
+    assert situation.levers is not None
+    missing_usd = situation.levers["threshold_usd"] - situation.pending_usd
+    if missing_usd <= 0:
+        return timedelta(0)
+    if situation.pace_usd <= 0:
+        return None
+    days = missing_usd / situation.pace_usd
+    return PACE_SPAN * float(days) if days < 3650 else None
+
+
+def _until_over_age(situation: Situation, policy: Policy) -> timedelta | None:
+    if policy.max_age_hours is None or situation.oldest_age is None:
+        return None
+    limit = timedelta(hours=float(policy.max_age_hours))
+    return max(limit - situation.oldest_age, timedelta(0))

@@ -1,0 +1,73 @@
+"""What the database knows of the present: what waits, what was decided, what is in flight, what is held."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from shared.outside.database import Row, Transaction
+
+IN_FLIGHT_MAX: Final = 200
+UNRESOLVED_MAX: Final = 50
+PACE_SPAN: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything at one instant, as rows of the statements that read it; instants are aware UTC."""
+
+    now: datetime
+    pending: Row
+    held: dict[str, int]
+    last_check: Row | None
+    levers: Row | None
+    lever_acts: list[Row]
+    in_flight: list[Row]
+    unresolved: list[Row]
+    breaker: Row
+    cut_over: Row | None
+    pace_usd: Decimal
+    unpublished_events: int
+
+    @property
+    def pending_usd(self) -> Decimal:
+        """The dollars that wait and may be claimed."""
+        return Decimal(self.pending["pending_usd"])
+
+    @property
+    def oldest_age(self) -> timedelta | None:
+        """How long the oldest of them has waited."""
+        oldest = self.pending["oldest_at"]
+        return max(self.now - oldest, timedelta(0)) if isinstance(oldest, datetime) else None
+
+    def age(self, row: Row, *names: str) -> timedelta:
+        """How long ago the first of the named instants was that the row knows."""
+        at: datetime = next((row[name] for name in names if row[name] is not None), self.now)
+        return max(self.now - at, timedelta(0))
+
+
+def read_situation(transaction: Transaction, now: datetime) -> Situation:
+    """Read everything; no statement's cost grows with the history."""
+    pending = transaction.row("sum_claimable")
+    levers = transaction.row("get_levers_in_force")
+    breaker = transaction.row("count_lost_deposits", since=now - PACE_SPAN)
+    pace = transaction.row("sum_arrivals", since=now - PACE_SPAN)
+    events = transaction.row("count_unpublished_events")
+    assert pending
+    assert breaker
+    assert pace
+    assert events
+    return Situation(
+        now=now,
+        pending=pending,
+        held={row["reason"]: row["payments"] for row in transaction.rows("count_unclaimable_by_reason")},
+        last_check=transaction.row("get_last_check"),
+        levers=levers,
+        lever_acts=transaction.rows("list_lever_acts", since=levers["checked_at"]) if levers else [],
+        in_flight=transaction.rows("list_batches_in_flight", batches_max=IN_FLIGHT_MAX),
+        unresolved=transaction.rows("list_late_payouts", since=now - timedelta(days=7), batches_max=UNRESOLVED_MAX),
+        breaker=breaker,
+        cut_over=transaction.row("get_cut_over"),
+        pace_usd=max(pace["opened_usd"] + pending["pending_usd"] - pace["pending_then_usd"], Decimal(0)),
+        unpublished_events=events["events"],
+    )

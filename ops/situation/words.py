@@ -1,0 +1,135 @@
+"""The situation on one screen, in plain words."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ops.command_line.text import age, count, instant, rules, shown, table
+from ops.situation.forecast import next_batch_in, next_check_at, policy_in_force
+from ops.situation.needs import Need
+from ops.situation.reading import Situation
+from ops.situation.reasons import explain_reason
+from shared.model.money import dollars
+
+IN_FLIGHT_COLUMNS = {
+    "number": "#",
+    "batch": "batch",
+    "status": "status",
+    "payments": "payments",
+    "total_usd": "dollars",
+    "age": "since",
+    "says": "ChangeNow says",
+    "next": "asked again",
+}
+IN_FLIGHT_SHOWN_MAX = 12
+
+
+def situation_lines(situation: Situation, needs: list[Need]) -> list[str]:
+    """Write the whole screen."""
+    return [
+        *_needs_lines(needs),
+        "",
+        *_pending_lines(situation),
+        *_lever_lines(situation),
+        *_check_lines(situation),
+        "",
+        *_in_flight_lines(situation),
+        *_held_lines(situation),
+    ]
+
+
+def situation_document(situation: Situation, needs: list[Need]) -> dict[str, Any]:
+    """The same facts for a program."""
+    return {
+        "at": situation.now,
+        "person_needed": bool(needs),
+        "needs": [need.document for need in needs],
+        "pending": situation.pending,
+        "levers": situation.levers,
+        "levers_moved_since": situation.lever_acts,
+        "last_check": situation.last_check,
+        "next_check_at": next_check_at(situation),
+        "next_batch_in_s": _seconds(next_batch_in(situation)),
+        "batches_in_flight": situation.in_flight,
+        "held": situation.held,
+        "late_payouts": situation.unresolved,
+        "lost_deposits": situation.breaker,
+        "unpublished_events": situation.unpublished_events,
+    }
+
+
+def _needs_lines(needs: list[Need]) -> Iterator[str]:
+    if not needs:
+        yield "Nobody is needed."
+    for need in needs:
+        yield f"A PERSON IS NEEDED: {need.what}"
+        if need.command:
+            yield f"    {need.command}"
+
+
+def _pending_lines(situation: Situation) -> Iterator[str]:
+    waiting = count(situation.pending["payments"], "payment")
+    oldest = f", the oldest for {age(situation.oldest_age)}" if situation.oldest_age is not None else ""
+    threshold = dollars(situation.levers["threshold_usd"]) if situation.levers else "a threshold not read yet"
+    yield f"pending     {dollars(situation.pending_usd)} of {threshold}: {waiting}{oldest}"
+
+
+def _lever_lines(situation: Situation) -> Iterator[str]:
+    if situation.levers is None:
+        yield "levers      no check has read them yet"
+        return
+    source = situation.levers["threshold_source"]
+    source = source.replace("secret", "the secret")
+    yield f"threshold   {dollars(situation.levers['threshold_usd'])}, from {source}"
+    yield f"policy      {rules(policy_in_force(situation))}"
+    for act in situation.lever_acts:
+        new = json.loads(act["detail"] or "{}").get("new", "")
+        yield f"            {act['act']} {shown(new)} by {shown(act['by_whom'])}: from the next check on"
+
+
+def _check_lines(situation: Situation) -> Iterator[str]:
+    last, due = situation.last_check, next_check_at(situation)
+    if last is None or due is None:
+        return
+    said, lever = explain_reason(last["reason"])
+    opened = f"opened {count(last['batches_opened'], 'batch')}: {said}" if last["batches_opened"] else f"waits: {said}"
+    yield f"last check  {age(situation.age(last, 'checked_at'))} ago ({last['reason']}) {opened}"
+    if lever and not last["batches_opened"]:
+        yield f"            what would change it: {lever}"
+    overdue = situation.now > due
+    yield f"next check  {'was due' if overdue else 'due'} {instant(due)}"
+    wait = next_batch_in(situation)
+    if wait is not None:
+        expected = f"in about {age(wait)}, at the pace of the last day" if wait else "with the next check"
+        yield f"next batch  {expected}"
+
+
+def _in_flight_lines(situation: Situation) -> Iterator[str]:
+    if not situation.in_flight:
+        yield "in flight   nothing"
+        return
+    rows = [
+        batch
+        | {
+            "batch": str(batch["batch_conversion_id"])[:8],
+            "age": age(situation.age(batch, "task_enqueued_at", "order_prepared_at", "created_at")),
+            "says": batch["exchange_status"] or ("nothing yet" if batch["cn_api_id"] else "no exchange yet"),
+            "next": batch["reconcile_after"] or "when due",
+        }
+        for batch in situation.in_flight[:IN_FLIGHT_SHOWN_MAX]
+    ]
+    yield f"in flight   {count(len(situation.in_flight), 'batch')}"
+    yield from (f"  {line}" for line in table(rows, IN_FLIGHT_COLUMNS))
+    if len(situation.in_flight) > len(rows):
+        yield f"  ... and {len(situation.in_flight) - len(rows)} more: ./microbatch batches --status swapping"
+
+
+def _held_lines(situation: Situation) -> Iterator[str]:
+    for reason, payments in situation.held.items():
+        yield f"held        {count(payments, 'payment')}: {reason}"
+    if situation.unpublished_events:
+        yield f"events      {situation.unpublished_events} not published yet"
+
+
+def _seconds(span: Any) -> int | None:
+    return None if span is None else int(span.total_seconds())

@@ -1,0 +1,30 @@
+-- name: get_levers_in_force
+-- What the last check that could look went by.
+SELECT checked_at, threshold_usd, threshold_source, COALESCE(policy, '{}') AS policy
+FROM threshold_checks
+WHERE threshold_usd IS NOT NULL
+ORDER BY id DESC
+LIMIT 1;
+
+-- name: get_newest_check_id
+-- Before a tick is sent, so that its own check is known.
+SELECT COALESCE(MAX(id), 0) AS id FROM threshold_checks;
+
+-- name: get_check_after
+-- The first check after another one that was not turned away by a check in progress.
+SELECT id, checked_at, decision, reason, pending_usd, pending_payments, threshold_usd, threshold_source,
+    batch_conversion_id, batches_opened
+FROM threshold_checks
+WHERE id > CAST(:check_id AS bigint) AND reason <> 'check_in_progress'
+ORDER BY id
+LIMIT 1;
+
+-- name: list_checks
+-- The last checks, newest first; of one reason where that is asked for.
+SELECT id, checked_at, decision, reason, pending_usd, pending_payments, oldest_pending_age_s, unclaimable_payments,
+    threshold_usd, threshold_source, policy, batch_conversion_id, batches_opened
+FROM threshold_checks
+WHERE (CAST(:reason AS varchar) IS NULL OR reason = CAST(:reason AS varchar))
+    AND (CAST(:since AS timestamptz) IS NULL OR checked_at >= CAST(:since AS timestamptz))
+ORDER BY id DESC
+LIMIT CAST(:checks_max AS integer);
