@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PAYMENTS ?= sandbox/demo/payments.csv
+export PAYMENTS
+SANDBOX_ARGS ?=
 PYTEST_ARGS ?= -n 2
 SEEDS ?= 1000
 SIMULATE_ARGS ?=
@@ -11,7 +13,7 @@ REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requ
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks lint format test simulate bench demo sandbox schema migrate package clean
+.PHONY: help setup hooks lint format test simulate bench demo sandbox functions schema migrate package clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,10 +50,13 @@ bench: setup ## Measure everything beside its limit; nothing is written without 
 	.venv/bin/python -m tests.bench $(BENCH_ARGS)
 
 demo: setup ## Play payments through the whole flow and print the account (PAYMENTS=file.csv).
-	@.venv/bin/python -m sandbox demo '$(PAYMENTS)'
+	@.venv/bin/python -m sandbox demo "$$PAYMENTS"
 
-sandbox: setup ## Keep the same world running, to type payments and checks into.
-	@.venv/bin/python -m sandbox run
+sandbox: setup ## Keep the same world running, to type into (SANDBOX_ARGS=--short: for drills; SANDBOX_GCHOSTPAY1_URL, SANDBOX_GCACCUMULATOR_URL: services of your own).
+	@.venv/bin/python -m sandbox run $(SANDBOX_ARGS)
+
+functions: setup ## Serve both functions from this tree, against the running sandbox.
+	@.venv/bin/python -m sandbox functions
 
 schema: setup ## Write docs/schema.md anew, from a database made for it.
 	.venv/bin/python -m tests.ops.schema_page

@@ -1,24 +1,39 @@
-"""The sandbox's commands: demo, run, pay, trigger, threshold, policy, status."""
+"""The sandbox's commands: those that start a world, and those that are typed into a running one."""
 
 import argparse
+import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
+import pg8000.dbapi
 import requests
 from google.api_core.exceptions import GoogleAPICallError
 
-from sandbox.demo.kept import keep_running
+from sandbox.demo.kept import SHORT, Times, keep_running
 from sandbox.demo.play import run_demo
 from sandbox.demo.status import status_lines
+from sandbox.demo.typed import (
+    DrillRefusedError,
+    drill_lines,
+    export_lines,
+    payout_lines,
+    run_operators,
+    serve_functions,
+)
 from sandbox.postgres.server import PostgresError
 from sandbox.processes.interrupts import Interrupts
 from sandbox.world import operations
-from sandbox.world.addresses import POLICY_SECRET, THRESHOLD_SECRET, NoWorldError, find_world
+from sandbox.world.addresses import POLICY_SECRET, THRESHOLD_SECRET, Addresses, NoWorldError, find_world
 from sandbox.world.function_process import FunctionError
+from sandbox.world.wishes import Wishes
 
-PAYMENTS = Path(__file__).parent / "demo" / "payments.csv"
-TICK_S = 900.0
-DONE, FAILED = 0, 1
+PAYMENTS: Final = Path(__file__).parent / "demo" / "payments.csv"
+TICK_S: Final = 900.0
+DONE, FAILED, AWAY = 0, 1, 3
+PLAIN: Final = {"payout": payout_lines, "environment": export_lines, "status": status_lines}
+REFUSED: Final = (NoWorldError, FunctionError, PostgresError, DrillRefusedError, operations.RefusedPaymentError)
 
 
 def main(arguments: list[str], interrupts: Interrupts) -> int:
@@ -26,32 +41,72 @@ def main(arguments: list[str], interrupts: Interrupts) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _run(options, interrupts)
-    except (NoWorldError, FunctionError, PostgresError, operations.RefusedPaymentError) as error:
+    except REFUSED as error:
         print(error, file=sys.stderr)
+        return FAILED
     except (GoogleAPICallError, requests.RequestException) as error:
         print(f"the sandbox does not answer: {type(error).__name__}", file=sys.stderr)
-    return FAILED
+    except (pg8000.dbapi.Error, OSError) as error:
+        print(f"the sandbox's database does not answer: {type(error).__name__}", file=sys.stderr)
+    return AWAY
 
 
 def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     if options.command == "demo":
-        return run_demo(options.payments or options.file or PAYMENTS, interrupts)
+        file = options.payments or options.file or PAYMENTS
+        return run_demo(file, interrupts, with_details=options.details)
     if options.command == "run":
-        keep_running(interrupts, options.every)
+        keep_running(interrupts, _times(options), _wishes())
     world = find_world(options.world)
+    if options.command == "functions":
+        serve_functions(world, interrupts)
+    if options.command == "microbatch":
+        return run_operators(world, options.arguments)
+    for line in _answer(options, world):
+        print(line)
+    return DONE
+
+
+def _answer(options: argparse.Namespace, world: Addresses) -> Iterable[str]:
+    """What a command that is typed into a running world has to say."""
     match options.command:
         case "pay":
             number = operations.pay(world, options.amount_usd, client_id=options.client, user_id=options.user)
-            print(f"payment {number} is pending")
+            return [f"payment {number} is pending"]
         case "trigger":
-            print(f"message {operations.trigger(world, force=options.force)} is published")
+            return [_trigger(options, world)]
         case "threshold":
-            print(operations.add_secret_version(world, THRESHOLD_SECRET, options.value))
+            return [operations.add_secret_version(world, THRESHOLD_SECRET, options.value)]
         case "policy":
-            print(operations.add_secret_version(world, POLICY_SECRET, options.value))
+            return [operations.add_secret_version(world, POLICY_SECRET, options.value)]
+        case "drill":
+            return drill_lines(world, options.words)
         case _:
-            print("\n".join(status_lines(world)))
-    return DONE
+            return PLAIN[options.command](world)
+
+
+def _trigger(options: argparse.Namespace, world: Addresses) -> str:
+    if options.to:
+        return f"answered {operations.deliver_tick(options.to, force=options.force)}"
+    return f"message {operations.trigger(world, force=options.force)} is published"
+
+
+def _times(options: argparse.Namespace) -> Times:
+    short = SHORT if options.short else Times(TICK_S)
+    return Times(
+        tick_s=short.tick_s if options.every is None else options.every,
+        grace_s=options.grace or short.grace_s,
+        stuck_s=options.stuck or short.stuck_s,
+        expiry_s=options.expiry or short.expiry_s,
+    )
+
+
+def _wishes() -> Wishes:
+    """A team's own services, by their addresses, take the place of the stand-ins."""
+    return Wishes(
+        gchostpay1_url=os.environ.get("SANDBOX_GCHOSTPAY1_URL", "").rstrip("/"),
+        gcaccumulator_url=os.environ.get("SANDBOX_GCACCUMULATOR_URL", "").rstrip("/"),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,23 +114,49 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sandbox", description="The world around the functions, on loopback."
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_worlds(commands)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--world", type=Path, metavar="FOLDER", help="when several are running")
+    _add_typed(commands, common)
+    for name, meaning in (
+        ("status", "what waits and what was decided"),
+        ("payout", "one tick of GCBatchProcessor"),
+        ("environment", "the functions' settings, as a shell takes them"),
+        ("functions", "serve both functions from the working tree"),
+    ):
+        commands.add_parser(name, parents=[common], help=meaning)
+    return parser
+
+
+def _add_worlds(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     demo = commands.add_parser("demo", help="play payments through everything, print the account")
     file = demo.add_mutually_exclusive_group()
     file.add_argument("file", nargs="?", type=Path, help="CSV file; sandbox/demo/payments.csv")
     file.add_argument("--payments", type=Path, metavar="FILE", help="the same, by name")
+    demo.add_argument("--details", action="store_true", help="every payment of a long file, not a summary")
     run = commands.add_parser("run", help="keep the world running until Ctrl-C")
-    run.add_argument("--every", type=float, default=TICK_S, metavar="SECONDS", help="0: no ticks")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--world", type=Path, metavar="FOLDER", help="when several are running")
+    run.add_argument("--every", type=float, metavar="SECONDS", help="between ticks; 900; 0: none")
+    run.add_argument("--short", action="store_true", help="short times for drills: ticks, grace, stuck, expiry")
+    run.add_argument("--grace", type=int, metavar="SECONDS", help="from the order to the first question")
+    run.add_argument("--stuck", type=int, metavar="SECONDS", help="until a batch is called stuck")
+    run.add_argument("--expiry", type=float, metavar="SECONDS", help="of an exchange that nobody pays")
+
+
+def _add_typed(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
     pay = commands.add_parser("pay", parents=[common], help="a payment comes in")
     pay.add_argument("amount_usd", help="dollars before the fee, such as 12.50")
     pay.add_argument("--client", default="client-1", metavar="ID")
     pay.add_argument("--user", type=int, default=1, metavar="ID")
     trigger = commands.add_parser("trigger", parents=[common], help="one check")
     trigger.add_argument("--force", action="store_true", help="open a batch below the threshold")
-    threshold = commands.add_parser("threshold", parents=[common], help="set the threshold")
+    trigger.add_argument("--to", metavar="URL", help="a check_threshold of your own, instead of the topic")
+    threshold = commands.add_parser("threshold", parents=[common], help="set the threshold, whatever you type")
     threshold.add_argument("value", help="dollars, such as 50.00")
-    policy = commands.add_parser("policy", parents=[common], help="set the policy")
+    policy = commands.add_parser("policy", parents=[common], help="set the policy, whatever you type")
     policy.add_argument("value", help="JSON, such as '{\"paused\": true}'")
-    commands.add_parser("status", parents=[common], help="what waits and what was decided")
-    return parser
+    drill = commands.add_parser("drill", parents=[common], help="let something go wrong: `drill` lists what")
+    drill.add_argument("words", nargs="*", metavar="NAME | end [NAME]")
+    operators = commands.add_parser("microbatch", parents=[common], help="the operators' command line, on this world")
+    operators.add_argument("arguments", nargs=argparse.REMAINDER)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sandbox.changenow.exchange import Exchange
+from sandbox.peers.gcbatchprocessor import Payout
 from sandbox.peers.gchostpay1 import Payment as WalletPayment
 from sandbox.world.world import World
 
@@ -17,7 +18,7 @@ UNIT = Fraction(1, 10**8)
 
 PAYMENTS = """
 SELECT id, client_id, user_id, payment_amount_usd, accumulated_eth, conversion_status,
-       batch_conversion_id, accumulated_amount_usdt, conversion_tx_hash, created_at
+       batch_conversion_id, accumulated_amount_usdt, conversion_tx_hash, created_at, is_paid_out
 FROM payout_accumulation ORDER BY created_at, id
 """
 BATCHES = """
@@ -39,9 +40,15 @@ class PaymentRow:
     amount_usd: Decimal  # what it counts with, after the fee
     status: str
     batch: UUID | None
-    share_usdt: Decimal | None
+    amount_usdt: Decimal | None  # its dollars while it is pending, its share once completed
     tx_hash: str | None
     created_at: datetime
+    is_paid_out: bool
+
+    @property
+    def share_usdt(self) -> Decimal | None:
+        """Its part of what was received; None while it waits."""
+        return None if self.batch is None else self.amount_usdt
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class Account:
     batches: list[BatchRow]
     exchanges: list[Exchange]  # ChangeNow's own records
     ledger: list[WalletPayment]  # GCHostPay1's
+    payouts: list[Payout]  # GCBatchProcessor's
     log_lines: list[tuple[str, dict[str, Any]]]  # function and line, oldest first
 
     def payments_of(self, batch: BatchRow) -> list[PaymentRow]:
@@ -91,6 +99,7 @@ def take_account(world: World) -> Account:
         batches=batches,
         exchanges=world.changenow.exchanges,
         ledger=world.gchostpay1.payments,
+        payouts=world.gcbatchprocessor.payouts,
         log_lines=sorted(log_lines, key=lambda entry: str(entry[1]["time"])),
     )
 
@@ -114,7 +123,21 @@ def find_problems(account: Account) -> list[str]:
         for exchange in account.exchanges
         if exchange.deposits and exchange.id not in known
     ]
-    return problems
+    return problems + _payout_problems(account)
+
+
+def _payout_problems(account: Account) -> list[str]:
+    """Whether each client was sent exactly what its payments that are marked as paid out hold."""
+    marked: dict[str, Decimal] = defaultdict(Decimal)
+    for payment in account.payments:
+        if payment.is_paid_out:
+            marked[payment.client_id] += payment.amount_usdt or Decimal(0)
+    sent = paid_out_by_client(account)
+    return [
+        f"{client_id} was sent {sent.get(client_id, Decimal(0))} USDT, its paid payments hold {marked[client_id]}"
+        for client_id in sorted(sent.keys() | marked.keys())
+        if sent.get(client_id, Decimal(0)) != marked[client_id]
+    ]
 
 
 def _stray_payments(account: Account) -> list[str]:
@@ -172,6 +195,14 @@ def _payment_order_problems(account: Account, batch: BatchRow) -> list[str]:
     if batch.tx_hash not in {entry.tx_hash for entry in ledger}:
         problems.append(f"its transaction {batch.tx_hash} is not the wallet's")
     return problems
+
+
+def paid_out_by_client(account: Account) -> dict[str, Decimal]:
+    """What each client was sent, in USDT."""
+    sent: dict[str, Decimal] = defaultdict(Decimal)
+    for payout in account.payouts:
+        sent[payout.client_id] += payout.amount_usdt
+    return dict(sent)
 
 
 def clients_of(account: Account) -> dict[str, Decimal]:

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
+from typing import Final
 from uuid import UUID
 
-from sandbox.demo.account import Account, BatchRow, PaymentRow, clients_of
+from sandbox.demo.account import Account, BatchRow, PaymentRow, clients_of, paid_out_by_client
+from sandbox.demo.columns import counted, left
+
+PAYMENTS_SHOWN_MAX: Final = 40
 
 
 @dataclass(frozen=True)
@@ -19,22 +23,31 @@ class Moment:
     what: str
 
 
-def account_lines(account: Account, started_at: datetime) -> Iterator[str]:
-    """The whole account, a line at a time."""
+def account_lines(account: Account, started_at: datetime, *, with_details: bool) -> Iterator[str]:
+    """The whole account, a line at a time; a long list of payments only *with_details*."""
     names = {batch.id: number for number, batch in enumerate(account.batches, start=1)}
-    yield from _payments(account, names)
+    if with_details or len(account.payments) <= PAYMENTS_SHOWN_MAX:
+        yield from _payments(account, names)
+    else:
+        yield f"Payments: {len(account.payments)}; `--details` lists them"
     for batch in account.batches:
         yield ""
         yield from _batch(account, batch, names[batch.id])
     yield ""
-    yield "What each client is owed"
-    for client_id, owed_usdt in sorted(clients_of(account).items()):
-        yield f"  {client_id:<16}{owed_usdt:>18.8f} USDT"
+    yield from _clients(account)
     yield ""
     yield "What happened when (seconds since the start)"
     for moment in _merged(_moments(account, names)):
         passed_s = (moment.at - started_at).total_seconds()
         yield f"  {passed_s:>7.3f}  {moment.who:<16}{moment.what}"
+
+
+def _clients(account: Account) -> Iterator[str]:
+    yield "What each client is owed, and what GCBatchProcessor has paid out"
+    paid_out = paid_out_by_client(account)
+    for client_id, owed_usdt in sorted(clients_of(account).items()):
+        paid = f"{paid_out[client_id]:.8f} USDT" if client_id in paid_out else "below the client's threshold"
+        yield f"  {left(client_id, 16)}{owed_usdt:>18.8f} USDT   {paid}"
 
 
 def _payments(account: Account, names: dict[UUID, int]) -> Iterator[str]:
@@ -68,7 +81,8 @@ def _payment_cells(payment: PaymentRow, names: dict[UUID, int], totals: dict[UUI
 
 def _row(cells: Sequence[str]) -> str:
     number, client, user, paid, counts, status, batch, share, percent = cells
-    return f"{number:>5} {client:<14} {user:>8} {paid:>11} {counts:>15} {status:<9} {batch:>5} {share:>15} {percent:>8}"
+    who = f"{number:>5} {left(client, 14)} {user:>8}"
+    return f"{who} {paid:>11} {counts:>15} {status:<9} {batch:>5} {share:>15} {percent:>8}"
 
 
 def _batch(account: Account, batch: BatchRow, number: int) -> Iterator[str]:
@@ -81,7 +95,7 @@ def _batch(account: Account, batch: BatchRow, number: int) -> Iterator[str]:
     yield f"  threshold       ${batch.threshold_usd:.2f}"
     yield f"  payments        {len(payments)}, together ${batch.total_usd:.8f}"
     yield f"  exchange        {batch.cn_api_id} ({exchange.status if exchange else 'unknown'})"
-    yield f"  paid            {_amount(batch.amount_eth)} ETH, {paid} time{'' if paid == 1 else 's'}"
+    yield f"  paid            {_amount(batch.amount_eth)} ETH, {counted(paid, 'time')}"
     yield f"  transaction     {batch.tx_hash}"
     yield f"  quoted          {_amount(batch.quoted_usdt)} USDT"
     yield f"  received        {_amount(batch.received_usdt)} USDT"

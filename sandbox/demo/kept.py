@@ -1,73 +1,104 @@
 """`make sandbox`: the world kept running, with addresses and commands to type, until Ctrl-C."""
 
 import time
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from typing import Final, NoReturn
+
+from google.api_core.exceptions import GoogleAPICallError
 
 from sandbox.changenow.exchange import Schedule
+from sandbox.demo.guide import guide
+from sandbox.demo.log_printer import LogPrinter
+from sandbox.drills.server import DrillServer
 from sandbox.processes.interrupts import Interrupts
-from sandbox.world.world import Wishes, World
+from sandbox.world.function_process import FunctionError
+from sandbox.world.wishes import Wishes
+from sandbox.world.world import World
 
 # Slow enough to be watched.
-SCHEDULE = Schedule(confirming_s=2.0, exchanging_s=3.0, sending_s=2.0)
-QUESTION_INTERVAL_S = 5.0
-LOOK_S = 0.2
+SCHEDULE: Final = Schedule(confirming_s=2.0, exchanging_s=3.0, sending_s=2.0)
+QUESTION_INTERVAL_S: Final = 5.0
+LOOK_S: Final = 0.2
 
 
-def keep_running(interrupts: Interrupts, tick_s: float) -> NoReturn:
-    """Run until a signal comes, with a scheduler's tick each *tick_s* seconds; 0: none."""
+@dataclass(frozen=True)
+class Times:
+    """How long things take, in seconds; None: as in production."""
+
+    tick_s: float
+    """Between the scheduler's ticks; 0: none."""
+    grace_s: int | None = None
+    """From the order until the check asks ChangeNow itself."""
+    stuck_s: int | None = None
+    """Until a batch is called stuck."""
+    expiry_s: float | None = None
+    """Of waiting for a deposit, until ChangeNow calls an exchange expired; None: never."""
+
+
+SHORT: Final = Times(tick_s=5.0, grace_s=10, stuck_s=20, expiry_s=30.0)
+
+
+def keep_running(interrupts: Interrupts, times: Times, wishes: Wishes) -> NoReturn:
+    """Run until a signal comes."""
     print("starting PostgreSQL, the neighbours and the two functions ...", flush=True)
-    world = World(Wishes(schedule=SCHEDULE, gchostpay1_interval_s=QUESTION_INTERVAL_S), held=interrupts.held)
+    world = World(_timed(wishes, times), held=interrupts.held)
+    drills = DrillServer(world)
     try:
         try:
             world.start()
-            print(_guide(world, tick_s), flush=True)
-            _follow(world, tick_s)
+            drills.start()
+            where = replace(world.addresses, drills_url=drills.url)
+            where.write()
+            print(guide(where, tick_s=times.tick_s), flush=True)
+            _Watch(world, times.tick_s).run()
         finally:
+            drills.stop()
             world.stop()
     finally:
         world.stop()  # a signal may have come just before the first
 
 
-def _follow(world: World, tick_s: float) -> NoReturn:
-    """Print what the functions log, and tick."""
-    shown = {"check_threshold": 0, "swap_executed": 0}
-    next_tick = time.monotonic() + tick_s
-    while True:
-        for name, count in shown.items():
-            for line in world.logs(name)[count:]:
-                print(f"{name}: {line.get('severity')} {line.get('message')}", flush=True)
-                shown[name] += 1
-        if tick_s and time.monotonic() >= next_tick:
-            next_tick += tick_s
-            world.trigger()
-        time.sleep(LOOK_S)
+def _timed(wishes: Wishes, times: Times) -> Wishes:
+    settings = {"RECONCILE_GRACE_S": times.grace_s, "STUCK_AFTER_S": times.stuck_s}
+    return replace(
+        wishes,
+        schedule=replace(SCHEDULE, expires_after_s=times.expiry_s),
+        gchostpay1_interval_s=QUESTION_INTERVAL_S,
+        environment={name: str(value) for name, value in settings.items() if value is not None},
+    )
 
 
-def _guide(world: World, tick_s: float) -> str:
-    at = world.addresses
-    ticks = f"every {tick_s:g} s by itself, and" if tick_s else "only"
-    return f"""
-The sandbox is running. A check is made {ticks} when you trigger one. Ctrl-C ends it all.
+class _Watch:
+    """Prints what the functions log, ticks, and starts a function again that has died."""
 
-  GCAccumulator      {at.gcaccumulator_url}
-  check_threshold    {at.check_threshold_url}
-  swap_executed      {at.swap_executed_url}
-  GCHostPay1         {at.gchostpay1_url}
-  ChangeNow          {at.changenow_url}
-  PostgreSQL         {at.database_url}
-  Cloud Tasks        {at.cloud_tasks}   (gRPC, as are the next two)
-  Secret Manager     {at.secret_manager}
-  Pub/Sub            {at.pubsub}
-  logs               {at.folder}
+    def __init__(self, world: World, tick_s: float) -> None:
+        self._world = world
+        self._tick_s = tick_s
+        self._next_tick = time.monotonic() + tick_s
+        self._logs = LogPrinter(world.functions)
 
-Type in another terminal:
+    def run(self) -> NoReturn:
+        while True:
+            self._logs.print_new()
+            self._revive()
+            if self._tick_s and time.monotonic() >= self._next_tick:
+                self._next_tick += self._tick_s
+                self._tick()
+            time.sleep(LOOK_S)
 
-  .venv/bin/python -m sandbox pay 12.50                a payment comes in
-  .venv/bin/python -m sandbox trigger                  one check, as the scheduler makes it
-  .venv/bin/python -m sandbox trigger --force          one check that opens a batch in any case
-  .venv/bin/python -m sandbox threshold 50.00          another threshold, from the next check on
-  .venv/bin/python -m sandbox policy '{{"paused": true}}'   another policy, likewise
-  .venv/bin/python -m sandbox status                   what waits, what was decided, the batches
-  curl {at.swap_executed_url}/health
-  curl -d '{{"eth_price_usd": "2500"}}' {at.changenow_url}/_market
-"""
+    def _revive(self) -> None:
+        for function in self._world.functions:
+            if function.running:
+                continue
+            print(f"{function.target.name} has died and is started again, as the platform does it", flush=True)
+            function.kill()  # lets go of what is left of it
+            try:
+                function.start()
+            except FunctionError as error:
+                print(error, flush=True)
+
+    def _tick(self) -> None:
+        try:
+            self._world.trigger()
+        except GoogleAPICallError as error:
+            print(f"the scheduler's tick cannot be published ({type(error).__name__}): is Pub/Sub away?", flush=True)

@@ -9,9 +9,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from sandbox.demo.account import Account, find_problems, take_account
 from sandbox.demo.account_text import account_lines
+from sandbox.demo.columns import counted
 from sandbox.demo.payment_file import BadFileError, FilePayment, read_payments
+from sandbox.peers.database import add_client
 from sandbox.processes.interrupts import Interrupts
 from sandbox.world.operations import RefusedPaymentError
 from sandbox.world.world import StillWaitingError, World
@@ -20,6 +24,8 @@ DONE, BROKEN, BAD_FILE = 0, 1, 2
 CHECK_PATIENCE_S = 30.0
 BATCH_PATIENCE_S = 60.0
 LOG_LINES_SHOWN = 10
+PROGRESS_STEP = 500
+PAYOUT_THRESHOLD_USD = "20.00"  # of every client: what must be owed before a payout
 
 PENDING = """
 SELECT COALESCE(SUM(accumulated_eth), 0) AS value FROM payout_accumulation
@@ -31,14 +37,14 @@ BATCHES = "SELECT COUNT(*) AS value FROM batch_conversions"
 UNFINISHED = BATCHES + " WHERE conversion_status NOT IN ('completed', 'failed')"
 
 
-def run_demo(path: Path, interrupts: Interrupts) -> int:
+def run_demo(path: Path, interrupts: Interrupts, *, with_details: bool) -> int:
     """Play the payments in *path*: 0 when every rule held, 1 when one broke, 2 for a bad file."""
     try:
         payments = read_payments(path)
     except BadFileError as error:
         print(error, file=sys.stderr)
         return BAD_FILE
-    demo = Demo(World(held=interrupts.held))
+    demo = Demo(World(held=interrupts.held), with_details=with_details)
     # Stopped twice, since a signal may come just before the first; later signals are not heeded.
     try:
         try:
@@ -52,8 +58,9 @@ def run_demo(path: Path, interrupts: Interrupts) -> int:
 class Demo:
     """One play of one file in one world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, with_details: bool) -> None:
         self.world = world
+        self._with_details = with_details
         self._started_at = datetime.now(UTC)
         self._problems: list[str] = []
 
@@ -62,29 +69,45 @@ class Demo:
         self._say("starting PostgreSQL, the neighbours and the two functions")
         self.world.start()
         try:
+            self._register_clients(payments)
             for number, group in groupby(payments, key=lambda payment: payment.round):
                 self._play_round(number, list(group))
             self.world.cloud_tasks.wait_idle(CHECK_PATIENCE_S)
+            self._pay_out()
         except (StillWaitingError, TimeoutError, RefusedPaymentError) as error:
             self._problems.append(str(error))
         account = take_account(self.world)
         self._problems += find_problems(account) + _missing(payments, account)
         print()
-        for line in account_lines(account, self._started_at):
+        for line in account_lines(account, self._started_at, with_details=self._with_details):
             print(line)
         return self._conclude(account)
 
+    def _register_clients(self, payments: list[FilePayment]) -> None:
+        for client_id in sorted({payment.client_id for payment in payments}):
+            add_client(self.world.database_url, client_id, PAYOUT_THRESHOLD_USD)
+
+    def _pay_out(self) -> None:
+        """One tick of GCBatchProcessor, as the neighbour that pays out what we have converted."""
+        answer = requests.post(self.world.gcbatchprocessor.url, timeout=CHECK_PATIENCE_S)
+        if answer.status_code != 200:
+            self._problems.append(f"GCBatchProcessor: {answer.json()['message']}")
+        self.world.cloud_tasks.wait_idle(CHECK_PATIENCE_S)
+        self._say(f"GCBatchProcessor pays out {counted(len(self.world.gcbatchprocessor.payouts), 'client')}")
+
     def _play_round(self, number: int, payments: list[FilePayment]) -> None:
         """Let the payments come in, make a check, and wait for all that it sets off."""
-        for payment in payments:
+        for made, payment in enumerate(payments, start=1):
             self.world.pay(
                 payment.amount_usd,
                 client_id=payment.client_id,
                 user_id=payment.user_id,
                 nowpayments_outcome_amount=payment.outcome_eth and f"{payment.outcome_eth:f}",
             )
+            if made % PROGRESS_STEP == 0 and made < len(payments):
+                self._say(f"round {number}: {made} of {len(payments)} payments are in")
         paid_usd = sum(payment.amount_usd for payment in payments)
-        self._say(f"round {number}: {len(payments)} payments, ${paid_usd:.2f}; now a check")
+        self._say(f"round {number}: {counted(len(payments), 'payment')}, ${paid_usd:.2f}; now a check")
         pending_usd, before = self._value(PENDING), self._value(BATCHES)
         check = self._check(number)
         opened = self._value(BATCHES) - before
@@ -130,8 +153,8 @@ class Demo:
         waiting = len(account.payments) - claimed
         received = sum((batch.received_usdt or Decimal(0)) for batch in account.batches)
         print(
-            f"All is well: {len(account.batches)} batches completed with {claimed} payments, "
-            f"{waiting} payments pending.\nThe shares sum to the {received:.8f} USDT received, to "
+            f"All is well: {counted(len(account.batches), 'batch')} completed with {counted(claimed, 'payment')}, "
+            f"{counted(waiting, 'payment')} pending.\nThe shares sum to the {received:.8f} USDT received, to "
             "the last digit; each batch was paid for once."
         )
         return DONE

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from google.api_core.exceptions import GoogleAPICallError
 
+from sandbox.demo.columns import counted
 from sandbox.world.addresses import POLICY_SECRET, THRESHOLD_SECRET, Addresses
 from sandbox.world.operations import query, read_secret
 
@@ -26,7 +27,7 @@ FROM threshold_checks ORDER BY id DESC LIMIT 10
 def status_lines(addresses: Addresses) -> Iterator[str]:
     """The state of the world, a line at a time."""
     pending = query(addresses.database_url, PENDING)[0]
-    yield f"pending    {pending['payments']} payments, ${pending['pending_usd']:.2f}"
+    yield f"pending    {counted(pending['payments'], 'payment')}, ${pending['pending_usd']:.2f}"
     for name, secret_id in (("threshold", THRESHOLD_SECRET), ("policy", POLICY_SECRET)):
         yield f"{name:<11}{_secret(addresses, secret_id)}"
     yield "batches, newest first"
@@ -35,7 +36,7 @@ def status_lines(addresses: Addresses) -> Iterator[str]:
         usdt = "" if received is None else f", {received:.6f} USDT received"
         yield (
             f"  {batch['batch_conversion_id']}  {batch['conversion_status']:<9}  "
-            f"{batch['payments']} payments, ${batch['total_eth_usd']:.2f}{usdt}"
+            f"{counted(batch['payments'], 'payment')}, ${batch['total_eth_usd']:.2f}{usdt}"
         )
     yield "checks, newest first"
     for check in query(addresses.database_url, CHECKS):

@@ -68,6 +68,12 @@ class SecretManager(GrpcServer):
                 self._store_secret(parent, types.Secret())
             return self._store_version(parent, data).version.name
 
+    def newest(self, project: str, secret_id: str) -> bytes | None:
+        """The newest version's payload; None when there is no such secret."""
+        with self._lock:
+            versions = self._versions.get(f"projects/{project}/secrets/{secret_id}", [])
+            return versions[-1].payload if versions else None
+
     def disable(self, project: str, secret_id: str, version: str = "latest") -> None:
         """Disable a version, so that reading it is refused."""
         self._set_state(_name(project, secret_id, version), _State.DISABLED)

@@ -16,6 +16,8 @@ CHECK_TOPIC = "micro-batch-trigger"
 EVENTS_TOPIC = "micro-batch-events"
 BATCH_QUEUE = "gchostpay1-batch-queue"
 RESPONSE_QUEUE = "microbatch-response-queue"
+PAYOUT_QUEUE = "gcsplit1-batch-queue"
+FENCE_BUCKET = "telepay-sandbox-fence"
 THRESHOLD_SECRET = "MICRO_BATCH_THRESHOLD_USD"
 POLICY_SECRET = "MICRO_BATCH_POLICY"
 
@@ -26,7 +28,7 @@ class NoWorldError(Exception):
 
 @dataclass(frozen=True)
 class Addresses:
-    """The parts of one world; gRPC servers as host:port, HTTP servers as URLs."""
+    """The parts of one world; Google's servers as host:port, the others as URLs."""
 
     folder: str
     owner: int  # the process whose world it is
@@ -34,11 +36,14 @@ class Addresses:
     cloud_tasks: str
     secret_manager: str
     pubsub: str
+    storage: str
     changenow_url: str
     gchostpay1_url: str
     gcaccumulator_url: str
+    gcbatchprocessor_url: str
     check_threshold_url: str
     swap_executed_url: str
+    drills_url: str = ""
 
     def write(self) -> None:
         """Leave the addresses in the world's folder, for its owner's eyes alone."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sandbox.world.addresses import BATCH_QUEUE, EVENTS_TOPIC, LOCATION, PROJECT, Addresses
+from sandbox.world.addresses import BATCH_QUEUE, EVENTS_TOPIC, FENCE_BUCKET, LOCATION, PROJECT, Addresses
 
 SIGNING_KEY: Final = "sandbox-signing-key"
 CHANGENOW_API_KEY: Final = "changenow-sandbox-key"
@@ -27,4 +27,6 @@ def function_environment(where: Addresses) -> dict[str, str]:
         "CLOUD_TASKS_EMULATOR_HOST": where.cloud_tasks,
         "SECRET_MANAGER_EMULATOR_HOST": where.secret_manager,
         "PUBSUB_EMULATOR_HOST": where.pubsub,
+        "FENCE": f"gs://{FENCE_BUCKET}/newest-order",
+        "STORAGE_EMULATOR_HOST": where.storage,
     }

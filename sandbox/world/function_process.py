@@ -40,15 +40,17 @@ SWAP_EXECUTED = Target("swap_executed", "http", "/health")
 
 
 class FunctionProcess:
-    """One function; its port stays the same over kill() and start()."""
+    """One function; its port, free or given, stays the same over kill() and start()."""
 
-    def __init__(self, target: Target, environment: Mapping[str, str], folder: Path, *, root: Path = ROOT) -> None:
+    def __init__(
+        self, target: Target, environment: Mapping[str, str], folder: Path, *, root: Path = ROOT, port: int = 0
+    ) -> None:
         self.target = target
         self.environment = dict(environment)
         self._folder = folder
         self._root = root
         self._process: KeptProcess | None = None
-        self._port = 0
+        self._port = port
 
     @property
     def url(self) -> str:

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sandbox.world.function_process import CHECK_THRESHOLD, ROOT, SWAP_EXECUTED, FunctionProcess
+from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess
 
 
 class Functions:
     """The two processes in one folder, with one environment: each reads of it what it needs."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path, *, root: Path = ROOT) -> None:
-        self.check_threshold = FunctionProcess(CHECK_THRESHOLD, environment, folder, root=root)
-        self.swap_executed = FunctionProcess(SWAP_EXECUTED, environment, folder, root=root)
+    def __init__(self, environment: Mapping[str, str], folder: Path, *, ports: tuple[int, int] = (0, 0)) -> None:
+        self.check_threshold = FunctionProcess(CHECK_THRESHOLD, environment, folder, port=ports[0])
+        self.swap_executed = FunctionProcess(SWAP_EXECUTED, environment, folder, port=ports[1])
 
     def __iter__(self) -> Iterator[FunctionProcess]:
         yield self.check_threshold

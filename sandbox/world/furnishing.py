@@ -11,6 +11,7 @@ from sandbox.world.addresses import (
     CHECK_TOPIC,
     EVENTS_TOPIC,
     LOCATION,
+    PAYOUT_QUEUE,
     POLICY_SECRET,
     PROJECT,
     RESPONSE_QUEUE,
@@ -39,6 +40,7 @@ def create_queues(tasks: CloudTasks, *, order_attempts: int = ORDER_ATTEMPTS) ->
     tasks.create_queue(
         queue_path(BATCH_QUEUE), max_concurrent_dispatches=CONCURRENT_DISPATCHES_MAX, max_attempts=order_attempts
     )
+    tasks.create_queue(queue_path(PAYOUT_QUEUE))
     tasks.create_queue(
         queue_path(RESPONSE_QUEUE),
         max_concurrent_dispatches=CONCURRENT_DISPATCHES_MAX,

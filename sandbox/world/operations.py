@@ -1,19 +1,23 @@
 """What people and neighbours do to a world, through the same interfaces as in production."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import requests
 from google.api_core.exceptions import AlreadyExists
 from google.cloud.secretmanager_v1 import types
-from google.pubsub_v1.types import PubsubMessage
+from google.pubsub_v1.types import PubsubMessage, Subscription
 
 from sandbox.peers.database import database_connection
+from sandbox.pubsub.push_requests import push_request
 from sandbox.wire.google_clients import publisher_client, secrets_client
 from sandbox.world.addresses import CHECK_TOPIC, PROJECT, Addresses, topic_path
+from sandbox.world.furnishing import SUBSCRIPTION
 
 TIMEOUT_S = 15.0
+TICK_TIMEOUT_S = 120.0
 CLIENT_WALLET = "0x" + "c1" * 20
 
 
@@ -54,6 +58,18 @@ def trigger(addresses: Addresses, *, force: bool = False) -> str:
     with publisher_client(addresses.pubsub) as client:
         answer = client.publish(topic=topic_path(CHECK_TOPIC), messages=[message], timeout=TIMEOUT_S)
     return str(answer.message_ids[0])
+
+
+def deliver_tick(function_url: str, *, force: bool = False) -> int:
+    """Deliver a tick to a check_threshold that no subscription knows of, as Eventarc does; the answer's status."""
+    attributes = {"force": "true"} if force else {}
+    subscription = Subscription(
+        name=SUBSCRIPTION, topic=topic_path(CHECK_TOPIC), push_config={"push_endpoint": function_url}
+    )
+    message = PubsubMessage(data=b"check", attributes=attributes, message_id="1", publish_time=datetime.now(UTC))
+    request = push_request(subscription, message, TICK_TIMEOUT_S)
+    answer = requests.post(request.url, data=request.body, headers=dict(request.headers), timeout=TICK_TIMEOUT_S)
+    return answer.status_code
 
 
 def add_secret_version(addresses: Addresses, secret_id: str, value: str) -> str:

@@ -10,27 +10,31 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from ops.schema.migrate import migrate
-from sandbox.changenow.exchange import Schedule
 from sandbox.changenow.server import ChangeNow
 from sandbox.cloud_tasks.server import CloudTasks
-from sandbox.peers.database import connect
+from sandbox.peers.database import connect, create_deployed_tables
 from sandbox.peers.gcaccumulator import GCAccumulator
-from sandbox.peers.gcaccumulator_inserts import Generation
-from sandbox.peers.gchostpay1 import Behaviour, Endpoints, GCHostPay1
+from sandbox.peers.gcbatchprocessor import GCBatchProcessor, PayoutQueue
+from sandbox.peers.gchostpay1 import Endpoints, GCHostPay1
 from sandbox.postgres.server import Postgres
 from sandbox.pubsub.server import PubSub
 from sandbox.secret_manager.server import SecretManager
+from sandbox.storage.server import Storage
+from sandbox.wire.http_server import Responder
+from sandbox.wire.server import Server
 from sandbox.world import operations
 from sandbox.world.addresses import (
+    FENCE_BUCKET,
     FOLDER_PREFIX,
+    PAYOUT_QUEUE,
     POLICY_SECRET,
     RESPONSE_QUEUE,
     THRESHOLD_SECRET,
@@ -41,6 +45,9 @@ from sandbox.world.environment import CHANGENOW_API_KEY, SIGNING_KEY, function_e
 from sandbox.world.function_process import FunctionProcess
 from sandbox.world.functions import Functions
 from sandbox.world.furnishing import create_queues, create_secrets, create_topics
+from sandbox.world.wishes import Wishes
+
+__all__ = ["StillWaitingError", "Wishes", "World"]
 
 T = TypeVar("T")
 Held = Callable[[], AbstractContextManager[None]]
@@ -51,20 +58,6 @@ POLL_S: Final = 0.02
 
 class StillWaitingError(Exception):
     """What was waited for has not happened in time."""
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a world is to be like."""
-
-    threshold_usd: str = "20.00"
-    policy: str | None = None  # the JSON of MICRO_BATCH_POLICY; None: no such secret
-    fee_pct: Decimal = Decimal(3)
-    schedule: Schedule = field(default_factory=Schedule)  # how fast an exchange goes
-    gcaccumulator: Generation = Generation.DOCUMENT
-    gchostpay1: Behaviour = field(default_factory=Behaviour)
-    gchostpay1_interval_s: float = 1.0  # between its questions; 300 s in production
-    environment: Mapping[str, str] = field(default_factory=dict)  # further settings of the functions
 
 
 class World:
@@ -80,12 +73,15 @@ class World:
         self.cloud_tasks = CloudTasks()
         self.secret_manager = SecretManager()
         self.pubsub = PubSub()
+        self.storage = Storage()
+        self.gcsplit1 = Responder()
         self.changenow = ChangeNow(api_key=CHANGENOW_API_KEY, schedule=self.wishes.schedule)
         self._held = held
         self._stack = ExitStack()
         self._folder: Path | None = None
         self._gchostpay1: GCHostPay1 | None = None
         self._gcaccumulator: GCAccumulator | None = None
+        self._gcbatchprocessor: GCBatchProcessor | None = None
         self._functions: Functions | None = None
 
     def __enter__(self) -> Self:
@@ -100,9 +96,9 @@ class World:
         steps: tuple[Callable[[], None], ...] = (
             self._make_folder,
             self._start_outside,
+            self._prepare_database,
             self._start_peers,
             self._start_functions,
-            self._prepare_database,
             self._furnish,
         )
         try:
@@ -134,6 +130,11 @@ class World:
     def gcaccumulator(self) -> GCAccumulator:
         """The service that takes payments in."""
         return _there(self._gcaccumulator)
+
+    @property
+    def gcbatchprocessor(self) -> GCBatchProcessor:
+        """The service that pays clients out; its payouts arrive at gcsplit1."""
+        return _there(self._gcbatchprocessor)
 
     @property
     def functions(self) -> Functions:
@@ -199,10 +200,18 @@ class World:
         self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
 
-    def _start_outside(self) -> None:
-        for server in (self.postgres, self.secret_manager, self.pubsub, self.cloud_tasks, self.changenow):
+    def _start(self, *servers: Postgres | Server) -> None:
+        for server in servers:
             self._stack.callback(server.stop)
             server.start()
+
+    def _start_outside(self) -> None:
+        self._start(self.postgres, self.secret_manager, self.pubsub, self.cloud_tasks, self.storage, self.changenow)
+
+    def _prepare_database(self) -> None:
+        """Migrate the tables of the deployed world."""
+        create_deployed_tables(self.database_url)
+        migrate(lambda: connect(self.database_url))
 
     def _start_peers(self) -> None:
         """Start the services beside ours; where the callbacks go is told when the functions are there."""
@@ -222,9 +231,10 @@ class World:
         self._gcaccumulator = GCAccumulator(
             database_url=self.database_url, fee_pct=self.wishes.fee_pct, generation=self.wishes.gcaccumulator
         )
-        for peer in (self._gchostpay1, self._gcaccumulator):
-            self._stack.callback(peer.stop)
-            peer.start()
+        self._start(self.gcsplit1, self._gchostpay1, self._gcaccumulator)
+        payouts = PayoutQueue(self.cloud_tasks.address, queue_path(PAYOUT_QUEUE), self.gcsplit1.url)
+        self._gcbatchprocessor = GCBatchProcessor(database_url=self.database_url, send=payouts.add)
+        self._start(self._gcbatchprocessor)
 
     def _start_functions(self) -> None:
         environment = {**function_environment(self._outside), **self.wishes.environment}
@@ -234,13 +244,11 @@ class World:
         where = self._functions.swap_executed.url
         self.gchostpay1.endpoints = replace(self.gchostpay1.endpoints, microbatch_url=where)
 
-    def _prepare_database(self) -> None:
-        migrate(lambda: connect(self.database_url))
-
     def _furnish(self) -> None:
         """Queues, topics, secrets and the trigger, as Terraform makes them in the cloud."""
         create_topics(self.pubsub, check_threshold_url=self.functions.check_threshold.url)
-        create_queues(self.cloud_tasks)
+        create_queues(self.cloud_tasks, order_attempts=self.wishes.order_attempts)
+        self.storage.buckets.create(FENCE_BUCKET)
         create_secrets(
             self.secret_manager,
             threshold_usd=self.wishes.threshold_usd,
@@ -259,8 +267,10 @@ class World:
             secret_manager=self.secret_manager.address,
             pubsub=self.pubsub.address,
             changenow_url=self.changenow.url,
-            gchostpay1_url=self.gchostpay1.url,
-            gcaccumulator_url=self.gcaccumulator.url,
+            storage=self.storage.address,
+            gchostpay1_url=self.wishes.gchostpay1_url or self.gchostpay1.url,
+            gcaccumulator_url=self.wishes.gcaccumulator_url or self.gcaccumulator.url,
+            gcbatchprocessor_url=self.gcbatchprocessor.url,
             check_threshold_url="",
             swap_executed_url="",
         )

@@ -1,6 +1,9 @@
-"""The stage that tests of the processes share: starting them costs more than most tests do."""
+"""The stage that tests of the processes share (starting them costs more than most tests do), and a place for files."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +30,12 @@ def stage(running: Stage) -> Iterator[Stage]:
     running.reset()
     yield running
     running.spoken()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A place for temporary files, open to the user as whom PostgreSQL runs for root."""
+    path = Path(tempfile.mkdtemp(prefix="demo-test-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)

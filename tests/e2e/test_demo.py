@@ -1,71 +1,21 @@
-"""The demo and the kept sandbox as a person starts them: in a process, from the command line."""
+"""The demo as a person starts it: in a process, from the command line."""
 
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from sandbox.demo import columns
+from tests.e2e.command_line import eventually, finish, leftovers, processes_of, read_until, run, start
+
 HEADER = "round,payment_amount_usd,client_id,user_id\n"
-PATIENCE_S = 100
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A place for temporary files, open to the user as whom PostgreSQL runs for root."""
-    path = Path(tempfile.mkdtemp(prefix="demo-test-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start the command line with *folder* for all its temporary files."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "sandbox", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Wait for the end; the exit code and all that was printed."""
-    try:
-        output, _ = process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
-        process.wait()
-    return process.returncode, output
-
-
-def run(folder: Path, *arguments: str) -> tuple[int, str]:
-    return finish(start(folder, *arguments))
-
-
-def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """What the process prints up to and with the first line that holds *text*."""
-    assert process.stdout is not None
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        if text in line:
-            return seen
-    raise AssertionError(f"{text!r} was never printed:\n{seen}")
 
 
 def payments_file(folder: Path, *lines: str) -> str:
@@ -74,35 +24,14 @@ def payments_file(folder: Path, *lines: str) -> str:
     return str(file)
 
 
-def processes_of(folder: Path) -> list[str]:
-    """The processes that know the folder, by their command line or their environment."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            texts = [(process / name).read_bytes() for name in ("cmdline", "environ")]
-        except OSError:
-            continue  # it has ended, or is not ours
-        if any(str(folder).encode() in text for text in texts):
-            found.append(texts[0].replace(b"\0", b" ").decode(errors="replace"))
-    return found
-
-
-def leftovers(folder: Path) -> list[str]:
-    """What a run has left behind, apart from the test's own file."""
-    files = [str(path) for path in folder.iterdir() if path.name != "mine.csv"]
-    return files + processes_of(folder)
-
-
-def eventually(look: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not look():
-        assert time.monotonic() < deadline, "it did not happen within 20 s"
-        time.sleep(0.05)
-
-
 def shares(output: str) -> list[Decimal]:
     """The column of shares in the printed table."""
     return [Decimal(text) for text in re.findall(r" completed +#\d+ +([0-9.]+) +[0-9.]+$", output, re.M)]
+
+
+def paid_out(output: str) -> dict[str, str]:
+    """What GCBatchProcessor sent each client, as printed."""
+    return dict(re.findall(r"^  (\S+) +[0-9.]+ USDT   ([0-9.]+) USDT$", output, re.M))
 
 
 def received(output: str) -> list[Decimal]:
@@ -126,6 +55,9 @@ def test_the_demo_plays_its_payments_to_the_last_digit(folder: Path) -> None:
     for who in ("GCAccumulator", "check_threshold", "ChangeNow", "GCHostPay1", "swap_executed"):
         assert re.search(rf"^ +[0-9.]+  {who} ", output, re.M), f"{who} is not in the timeline"
     assert "Total pending ($14.55) < Threshold ($20.00) - no action" in output
+    assert len(paid_out(output)) == 3
+    assert "client-dora" in output
+    assert "below the client's threshold" in output
     assert leftovers(folder) == []
     assert took_s < 30
 
@@ -151,12 +83,29 @@ def test_other_payments_make_other_numbers(folder: Path) -> None:
         shutil.rmtree(other)
 
 
+def test_a_long_file_is_summed_up(folder: Path) -> None:
+    """Progress while the payments come in, and no list of them unless it is asked for; a wide name stays in line."""
+    lines = [f"1,1.00,{'客户' if number % 2 else 'anna'},{number}" for number in range(1, 602)]
+    file = payments_file(folder, *lines)
+    code, output = run(folder, "demo", file)
+    assert code == 0, output
+    assert "round 1: 500 of 601 payments are in" in output
+    assert "Payments: 601; `--details` lists them" in output
+    assert len(output.splitlines()) < 80
+    owed = [line for line in output.splitlines() if line.endswith(" USDT") and line.startswith(("  anna", "  客户"))]
+    assert len({columns.width(line[: line.index(".")]) for line in owed}) == 1
+    code, output = run(folder, "demo", file, "--details")
+    assert code == 0, output
+    assert len(shares(output)) == 601
+
+
 def test_payments_that_never_cross_the_threshold_stay_pending(folder: Path) -> None:
     """Two checks that do nothing are a good end, too."""
     code, output = run(folder, "demo", payments_file(folder, "1,5.00,anna,1", "2,5.00,anna,1"))
 
     assert code == 0, output
-    assert "All is well: 0 batches" in output
+    assert "All is well: 0 batches completed with 0 payments, 2 payments pending." in output
+    assert "round 1: 1 payment, $5.00; now a check" in output
     assert len(re.findall(r" pending +- +- +-$", output, re.M)) == 2
 
 
@@ -213,40 +162,3 @@ def test_a_killed_demo_leaves_nothing_behind(folder: Path) -> None:
     finish(process)
 
     eventually(lambda: leftovers(folder) == [])
-
-
-@pytest.mark.slow
-def test_the_kept_sandbox_takes_commands(folder: Path) -> None:
-    """pay, trigger, threshold, policy and status, typed as its own text says."""
-    process = start(folder, "run", "--every", "0")
-    try:
-        text = read_until(process, "/_market")
-        assert ".venv/bin/python -m sandbox trigger --force" in text
-        assert run(folder, "pay", "12.50", "--client", "anna", "--user", "7")[1] == ("payment 1 is pending\n")
-        assert run(folder, "pay", "a lot")[0] == 1
-        assert run(folder, "threshold", "12.00")[0] == 0
-        assert run(folder, "policy", '{"paused": true}')[0] == 0
-        assert run(folder, "trigger")[0] == 0
-        read_until(process, "check_threshold: INFO")
-        assert "paused" in run(folder, "status")[1]
-        assert run(folder, "policy", "{}")[0] == 0
-        assert run(folder, "trigger")[0] == 0
-        read_until(process, "Batch conversion completed")
-        code, status = run(folder, "status")
-        assert code == 0
-        assert "pending    0 payments, $0.00" in status
-        assert "threshold  12.00" in status
-        assert re.search(r"completed  +1 payments, \$12\.12, [0-9.]+ USDT received", status), status
-    finally:
-        process.send_signal(signal.SIGTERM)
-        code, _ = finish(process)
-    assert code == 128 + signal.SIGTERM
-    assert leftovers(folder) == []
-
-
-def test_a_command_without_a_sandbox_says_what_to_type(folder: Path) -> None:
-    """Exit code 1 and one line."""
-    code, output = run(folder, "status")
-
-    assert code == 1
-    assert output == "no sandbox is running: start one with `make sandbox`\n"

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from sandbox.demo.account import Account, find_problems, take_account
+from sandbox.peers.database import add_client
 from sandbox.world.addresses import NoWorldError, find_world
 from sandbox.world.function_process import FunctionError
 from sandbox.world.world import StillWaitingError, Wishes, World
@@ -30,6 +31,8 @@ def world() -> Iterator[World]:
         world.pubsub.wait_delivered(30)
         world.wait_for(lambda: world.query(BATCHES) and not world.query(UNFINISHED), "the batch")
         world.cloud_tasks.wait_idle(30)
+        add_client(world.database_url, "client-1", "20.00")
+        world.gcbatchprocessor.tick()
         yield world
 
 
@@ -59,15 +62,15 @@ def test_the_log_lines_of_both_functions_are_read(world: World) -> None:
 def shares_swapped(account: Account) -> Account:
     first, second, *rest = account.payments
     swapped = (
-        replace(first, share_usdt=second.share_usdt),
-        replace(second, share_usdt=first.share_usdt),
+        replace(first, amount_usdt=second.amount_usdt),
+        replace(second, amount_usdt=first.amount_usdt),
     )
     return replace(account, payments=[*swapped, *rest])
 
 
 def share_short(account: Account) -> Account:
     first, *rest = account.payments
-    short = replace(first, share_usdt=(first.share_usdt or 0) - Decimal("0.00000001"))
+    short = replace(first, amount_usdt=(first.amount_usdt or 0) - Decimal("0.00000001"))
     return replace(account, payments=[short, *rest])
 
 
@@ -113,6 +116,10 @@ def nobodys_exchange(account: Account) -> Account:
     return replace(account, exchanges=[*account.exchanges, exchange])
 
 
+def sent_twice(account: Account) -> Account:
+    return replace(account, payouts=account.payouts * 2)
+
+
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
@@ -124,6 +131,7 @@ def nobodys_exchange(account: Account) -> Account:
         (paid_otherwise, "was to cost"),
         (paid_out_less, "ChangeNow paid out 48.40, not 48.5"),
         (never_settled, "is swapping, not completed"),
+        (sent_twice, "client-1 was sent 97.00000000 USDT, its paid payments hold 48.50000000"),
         (nobodys_exchange, "exchange 0123456789abcd was paid and belongs to no batch"),
     ],
 )

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import requests
 
+from ops.schema.migrate import migrate
 from sandbox.peers.database import create_deployed_tables
 from sandbox.peers.gcaccumulator import GCAccumulator, after_fee
 from sandbox.peers.gcaccumulator_inserts import Generation
 from sandbox.postgres.server import Postgres
-from tests.sessions import query
+from tests.sessions import open_session, query
 
 PAYMENT = {
     "user_id": 6271402111,
@@ -115,13 +116,18 @@ def test_optional_fields_may_be_absent(accumulator: GCAccumulator, deployed_url:
     assert rows == [(17, None, Decimal("9.69030000"), None, True)]
 
 
-@pytest.mark.parametrize("generation", [Generation.DOCUMENT])
-def test_others_give_the_dollars_as_accumulated_eth(database_url: str, generation: Generation) -> None:
-    """On a migrated database; the payment waits all the same."""
-    with GCAccumulator(database_url=database_url, generation=generation) as accumulator:
+@pytest.mark.parametrize("generation", list(Generation))
+def test_whoever_inserts_the_payment_has_its_dollars_in_both_columns(deployed_url: str, generation: Generation) -> None:
+    """On the deployed tables after our migrations: it waits, with a weight, and the neighbour's sum is not NULL."""
+    migrate(lambda: open_session(deployed_url))
+    with GCAccumulator(database_url=deployed_url, generation=generation) as accumulator:
         assert pay(accumulator).status_code == 200
-    rows = query(database_url, "SELECT accumulated_eth, conversion_status FROM payout_accumulation")
-    assert rows == [(Decimal("12.12500000"), "pending")]
+    rows = query(
+        deployed_url,
+        "SELECT accumulated_eth, accumulated_amount_usdt, conversion_status, is_conversion_complete"
+        " FROM payout_accumulation",
+    )
+    assert rows == [(Decimal("12.12500000"), Decimal("12.12500000"), "pending", False)]
 
 
 @pytest.mark.parametrize(

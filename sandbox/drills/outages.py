@@ -1,0 +1,62 @@
+"""What Google runs goes wrong: the database, Cloud Tasks, Pub/Sub, Secret Manager, Cloud Storage, a function."""
+
+from collections.abc import Callable
+from typing import Final
+
+from sandbox.drills.drill import Drill, End, nothing_to_end
+from sandbox.peers.database import connect
+from sandbox.wire.server import Server
+from sandbox.world.world import World
+
+LOCK: Final = """
+SELECT id FROM payout_accumulation WHERE conversion_status = 'pending' ORDER BY created_at, id LIMIT 1 FOR UPDATE
+"""
+
+
+def _away(choose: Callable[[World], Server]) -> Callable[[World], End]:
+    def begin(world: World) -> End:
+        server = choose(world)
+        server.stop()
+        return server.start
+
+    return begin
+
+
+def _kill_database(world: World) -> End:
+    world.postgres.kill()
+    return world.postgres.start
+
+
+def _lock_row(world: World) -> End:
+    """Hold the oldest pending payment in a transaction that does not end, as a person's forgotten session does."""
+    connection = connect(world.database_url)
+    cursor = connection.cursor()
+    cursor.execute(LOCK)
+    if not cursor.fetchall():
+        connection.close()
+        raise ValueError("no payment is pending: let one come in first")
+
+    def end() -> None:
+        connection.close()
+
+    return end
+
+
+def _kill(name: str) -> Callable[[World], End]:
+    def begin(world: World) -> End:
+        world.function(name).kill()
+        return nothing_to_end
+
+    return begin
+
+
+DRILLS: Final = (
+    Drill("database-away", "PostgreSQL has died", _kill_database),
+    Drill("row-locked", "somebody holds the oldest pending payment", _lock_row),
+    Drill("cloud-tasks-away", "orders and callbacks cannot be queued", _away(lambda world: world.cloud_tasks)),
+    Drill("pubsub-away", "ticks and events cannot be published", _away(lambda world: world.pubsub)),
+    Drill("secret-manager-away", "threshold and policy cannot be read", _away(lambda world: world.secret_manager)),
+    Drill("storage-away", "the fence can be neither read nor written", _away(lambda world: world.storage)),
+    Drill("check-threshold-killed", "check_threshold's process dies; it is started again", _kill("check_threshold")),
+    Drill("swap-executed-killed", "swap_executed's process dies; it is started again", _kill("swap_executed")),
+)
