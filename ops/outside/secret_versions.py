@@ -7,7 +7,7 @@ from google.api_core import exceptions
 
 from ops.command_line.failures import NotDone
 from ops.outside.environment import optional, project
-from shared.errors import SecretMissing, SecretUnavailable
+from shared.errors import SecretUnavailable
 from shared.outside.secret_manager import SecretManager
 
 if TYPE_CHECKING:
@@ -33,11 +33,14 @@ class LeverSecrets:
 
     def newest(self, secret_id: str) -> Version | None:
         """Return the newest version, None where there is none; raises SecretUnavailable."""
+        name = f"projects/{self._project}/secrets/{secret_id}/versions/latest"
         try:
-            value = self._secrets.read_latest(secret_id)
-        except SecretMissing:
+            answer = self._secrets.client.get().access_secret_version(name=name, timeout=TIMEOUT_S)
+        except exceptions.NotFound:
             return None
-        return Version(value.version, value.payload)
+        except exceptions.GoogleAPIError as error:
+            raise SecretUnavailable(f"secret {secret_id} cannot be read: {error}") from error
+        return Version(str(answer.name).rpartition("/")[2], answer.payload.data)
 
     def add(self, secret_id: str, payload: str, *, create: bool) -> str:
         """Add a version and return its number; raises NotDone where the secret is missing, or nobody may."""
