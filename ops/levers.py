@@ -14,9 +14,8 @@ from ops.command_line.failures import NotDone
 from ops.command_line.text import instant, pairs, rules
 from ops.outside.secret_versions import LeverSecrets, Version
 from shared.errors import DatabaseUnavailable, Refused, SettingsInvalid
-from shared.flow.levers import POLICY_SECRET, THRESHOLD_SECRET
 from shared.model.money import dollars, plain
-from shared.model.policy import parse_policy, parse_threshold
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET, parse_policy, parse_threshold
 
 
 @dataclass(frozen=True)

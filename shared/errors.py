@@ -3,23 +3,27 @@
 MicroBatchError
 ├── Refused                  what was asked can never succeed as asked; repeating it changes nothing
 │   ├── SettingsInvalid      the environment lacks a setting or holds a bad one
-│   ├── ControlInvalid       an operator's threshold or policy is not one
+│   ├── LeverInvalid         an operator's threshold or policy is not one
 │   ├── TokenUnreadable      not a token of ours
 │   ├── TokenRejected        signature wrong, or too old, or from the future
 │   ├── ValueImpossible      well-formed, but no such amount, batch id or hash can exist
 │   ├── BatchUnknown         no such batch
 │   ├── BatchConflict        other exchange, other facts, wrong state, amount not confirmed
-│   ├── ExchangeRefused      ChangeNow answered that it will not
+│   ├── ExchangeRefused      the exchange answered that it will not
+│   ├── NoQuote              no swap can be offered for these payments now
+│   ├── PaymentsMoved        the payments claimed are not those of the quote; the claim is rolled back
 │   ├── OrderRefused         Cloud Tasks answered that it will not: no task exists
 │   └── RuleViolated         the database refused what would break a rule of money
 └── Unavailable              may heal by itself; what happened is unknown until asked again
     ├── DatabaseUnavailable
     ├── ExchangeUnavailable
-    ├── ExchangeUnfinished   ChangeNow answers, the swap is still under way
+    ├── ExchangeUnfinished   the exchange answers, the swap is still under way
     ├── OrderUnknown         Cloud Tasks may or may not have the order
     ├── SecretUnavailable    (SecretMissing: it does not exist at all)
     └── EventsUnavailable
 """
+
+from shared.model.reasons import Reason
 
 
 class MicroBatchError(Exception):
@@ -34,7 +38,7 @@ class SettingsInvalid(Refused):
     """The environment lacks a setting or holds a bad one; the message names every one of them."""
 
 
-class ControlInvalid(Refused):
+class LeverInvalid(Refused):
     """An operator's threshold or policy is not one."""
 
 
@@ -59,12 +63,34 @@ class BatchConflict(Refused):
 
 
 class ExchangeRefused(Refused):
-    """ChangeNow answered with an error; *code* is its word, such as ``deposit_too_small``."""
+    """The exchange answered with an error; *code* is its own word, the flags say what it means."""
 
-    def __init__(self, code: str, message: str, status: int) -> None:
-        super().__init__(f"ChangeNow refused ({status} {code}): {message}")
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        is_not_found: bool = False,
+        is_below_minimum: bool = False,
+        is_above_maximum: bool = False,
+    ) -> None:
+        super().__init__(message)
         self.code = code
-        self.status = status
+        self.is_not_found = is_not_found
+        self.is_below_minimum = is_below_minimum
+        self.is_above_maximum = is_above_maximum
+
+
+class NoQuote(Refused):
+    """No swap can be offered for these payments now; *reason* says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(f"no quote: {reason}")
+        self.reason = reason
+
+
+class PaymentsMoved(Refused):
+    """The payments claimed are not those of the quote; raised to roll the claim back."""
 
 
 class OrderRefused(Refused):
@@ -88,7 +114,7 @@ class DatabaseUnavailable(Unavailable):
 
 
 class ExchangeUnavailable(Unavailable):
-    """ChangeNow did not answer, or not in its own language."""
+    """The exchange did not answer, or not in its own language."""
 
 
 class ExchangeUnfinished(Unavailable):

@@ -132,14 +132,14 @@ class JsonLines(logging.Formatter):
         line |= {key: _value(value) for key, value in getattr(record, "fields", {}).items()}
         if record.exc_info:
             line["stack_trace"] = self.formatException(record.exc_info)
-        return json.dumps(self._blotted(line), ensure_ascii=False)
+        return json.dumps(self._blot(line), ensure_ascii=False)
 
-    def _blotted(self, value: Any) -> Any:
+    def _blot(self, value: Any) -> Any:
         """Blot secrets out before the JSON is made, so that its escapes cannot hide one."""
         if self._secrets is None:
             return value
         if isinstance(value, dict):
-            return {key: self._blotted(inner) for key, inner in value.items()}
+            return {key: self._blot(inner) for key, inner in value.items()}
         return self._secrets.sub("[secret]", value) if isinstance(value, str) else value
 
 

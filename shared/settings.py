@@ -1,18 +1,29 @@
 """The environment, read once into one frozen record; every missing or bad setting is named in one message.
 
-The tables below are the whole list of what each function reads; Terraform's environment is compared with them.
+SETTINGS is the whole list of what the functions read: Terraform's environment and the documents are compared with it.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from shared.errors import MicroBatchError, SettingsInvalid
-from shared.model.money import parse_amount
+from shared.environment import (
+    Need,
+    Setting,
+    parse_connection_name,
+    parse_duration,
+    parse_ethereum_address,
+    parse_host_and_port,
+    parse_http_url,
+    parse_ip_type,
+    parse_keys,
+    parse_percent,
+    parse_seconds,
+    read_settings,
+)
 
 CHANGENOW_API_URL: Final = "https://api.changenow.io/v2"
 
@@ -83,227 +94,7 @@ class CallbackSettings(Settings):
     token_age_max: timedelta
 
 
-class _Environment:
-    """Reads one variable after the other and collects what is wrong with them."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.problems: list[str] = []
-
-    def get(self, name: str) -> str | None:
-        """The value without surrounding white space (secrets written with echo end in a newline), or None."""
-        return self._environ.get(name, "").strip() or None
-
-    def required(self, name: str, parse: Callable[[str], Any] = str) -> Any:
-        if self.get(name) is None:
-            self.problems.append(f"{name} is not set")
-            return None
-        return self.optional(name, parse)
-
-    def optional(self, name: str, parse: Callable[[str], Any], default: Any = None) -> Any:
-        text = self.get(name)
-        if text is None:
-            return default
-        try:
-            return parse(text)
-        except (ValueError, MicroBatchError) as error:
-            self.problems.append(f"{name} {error}")
-            return None
-
-
-BOTH: Final = frozenset(
-    {
-        "GOOGLE_CLOUD_PROJECT",
-        "SUCCESS_URL_SIGNING_KEY",
-        "CHANGENOW_API_KEY",
-        "CHANGENOW_API_URL",
-        "DATABASE_URL",
-        "CLOUD_SQL_CONNECTION_NAME",
-        "CLOUD_SQL_IP_TYPE",
-        "DATABASE_NAME_SECRET",
-        "DATABASE_USER_SECRET",
-        "DATABASE_PASSWORD_SECRET",
-        "DATABASE_CONNECT_TIMEOUT_S",
-        "DATABASE_STATEMENT_TIMEOUT_S",
-        "DATABASE_LOCK_TIMEOUT_S",
-        "HTTP_TIMEOUT_S",
-        "BATCH_EVENTS_TOPIC",
-        "PUBSUB_EMULATOR_HOST",
-        "RECEIVED_DEVIATION_PCT",
-    }
-)
-CHECK_THRESHOLD: Final = BOTH | frozenset(
-    {
-        "CLOUD_TASKS_PROJECT_ID",
-        "CLOUD_TASKS_LOCATION",
-        "GCHOSTPAY1_BATCH_QUEUE",
-        "GCHOSTPAY1_URL",
-        "GCHOSTPAY1_INVOKER",
-        "HOST_WALLET_USDT_ADDRESS",
-        "HOST_WALLET_ETH_ADDRESS",
-        "CLOUD_TASKS_EMULATOR_HOST",
-        "SECRET_MANAGER_EMULATOR_HOST",
-        "RECONCILE_GRACE_S",
-        "STUCK_AFTER_S",
-        "QUOTE_AGE_MAX_S",
-    }
-)
-SWAP_EXECUTED: Final = BOTH | {"TOKEN_AGE_MAX_S"}
-
-
-def load_check_settings(environ: Mapping[str, str]) -> CheckSettings:
-    """Read check_threshold's settings; raises SettingsInvalid naming every missing or bad one."""
-    env = _Environment(environ)
-    common = _common(env)
-    project = env.optional("CLOUD_TASKS_PROJECT_ID", str, common["project"])
-    location = env.required("CLOUD_TASKS_LOCATION")
-    queue = env.required("GCHOSTPAY1_BATCH_QUEUE")
-    own = {
-        "tasks_queue": f"projects/{project}/locations/{location}/queues/{queue}",
-        "tasks_emulator": env.optional("CLOUD_TASKS_EMULATOR_HOST", _host_and_port),
-        "secrets_emulator": env.optional("SECRET_MANAGER_EMULATOR_HOST", _host_and_port),
-        "gchostpay1_url": env.required("GCHOSTPAY1_URL", _http_url),
-        "gchostpay1_invoker": env.optional("GCHOSTPAY1_INVOKER", str),
-        "payout_address": env.required("HOST_WALLET_USDT_ADDRESS", _ethereum_address),
-        "refund_address": env.required("HOST_WALLET_ETH_ADDRESS", _ethereum_address),
-        "reconcile_grace": _seconds(env, "RECONCILE_GRACE_S", 20 * 60),
-        "stuck_after": _seconds(env, "STUCK_AFTER_S", 60 * 60),
-        "quote_age_max": _seconds(env, "QUOTE_AGE_MAX_S", 10 * 60),
-    }
-    _refuse_if_any(env.problems)
-    return CheckSettings(**common, **own)
-
-
-def load_callback_settings(environ: Mapping[str, str]) -> CallbackSettings:
-    """Read swap_executed's settings; raises SettingsInvalid naming every missing or bad one."""
-    env = _Environment(environ)
-    common = _common(env)
-    token_age_max = _seconds(env, "TOKEN_AGE_MAX_S", 25 * 60 * 60)
-    _refuse_if_any(env.problems)
-    return CallbackSettings(**common, token_age_max=token_age_max)
-
-
-def load_database_settings(environ: Mapping[str, str]) -> DatabaseSettings:
-    """Read the database's settings alone, as the migrations and the operators' tools need them."""
-    env = _Environment(environ)
-    database = _database(env)
-    _refuse_if_any(env.problems)
-    return database
-
-
-def _common(env: _Environment) -> dict[str, Any]:
-    project = env.required("GOOGLE_CLOUD_PROJECT")
-    topic = env.optional("BATCH_EVENTS_TOPIC", str)
-    return {
-        "project": project,
-        "database": _database(env),
-        "signing_keys": env.required("SUCCESS_URL_SIGNING_KEY", _keys),
-        "changenow_api_key": env.required("CHANGENOW_API_KEY"),
-        "changenow_api_url": env.optional("CHANGENOW_API_URL", _http_url, CHANGENOW_API_URL),
-        "http_timeout_s": env.optional("HTTP_TIMEOUT_S", _positive_whole, 10),
-        "events_topic": _topic_path(project, topic),
-        "events_emulator": env.optional("PUBSUB_EMULATOR_HOST", _host_and_port),
-        "received_deviation_pct": env.optional("RECEIVED_DEVIATION_PCT", _percent, Decimal(50)),
-    }
-
-
-def _database(env: _Environment) -> DatabaseSettings:
-    return DatabaseSettings(
-        address=_address(env),
-        connect_timeout_s=env.optional("DATABASE_CONNECT_TIMEOUT_S", _positive_whole, 10),
-        statement_timeout_s=env.optional("DATABASE_STATEMENT_TIMEOUT_S", _positive_whole, 180),
-        lock_timeout_s=env.optional("DATABASE_LOCK_TIMEOUT_S", _positive_whole, 20),
-    )
-
-
-def _address(env: _Environment) -> Any:
-    if env.get("DATABASE_URL") is not None:
-        return env.optional("DATABASE_URL", _database_url)
-    if env.get("CLOUD_SQL_CONNECTION_NAME") is None:
-        env.problems.append("neither DATABASE_URL nor CLOUD_SQL_CONNECTION_NAME is set")
-        return None
-    return DatabaseAddress(
-        connection_name=env.required("CLOUD_SQL_CONNECTION_NAME", _connection_name),
-        name=env.required("DATABASE_NAME_SECRET"),
-        user=env.required("DATABASE_USER_SECRET"),
-        password=env.required("DATABASE_PASSWORD_SECRET"),
-        ip_type=env.optional("CLOUD_SQL_IP_TYPE", _ip_type, "PUBLIC"),
-    )
-
-
-def _seconds(env: _Environment, name: str, default: int) -> timedelta:
-    return timedelta(seconds=env.optional(name, _whole, default) or 0)
-
-
-def _refuse_if_any(problems: list[str]) -> None:
-    if problems:
-        raise SettingsInvalid("settings to mend: " + "; ".join(problems))
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    keys = tuple(key.strip() for key in text.split(",") if key.strip())
-    if not keys:
-        raise ValueError("holds no key")
-    return keys
-
-
-def _http_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not an http(s) address")
-    return text.rstrip("/")
-
-
-def _host_and_port(text: str) -> str:
-    if not re.fullmatch(r"[^\s/:]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}", text):
-        raise ValueError("is not host:port")
-    return text
-
-
-def _ethereum_address(text: str) -> str:
-    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):
-        raise ValueError("is not an Ethereum address (0x and 40 hex digits)")
-    return text
-
-
-def _connection_name(text: str) -> str:
-    if text.count(":") < 2:
-        raise ValueError("is not project:region:instance")
-    return text
-
-
-def _ip_type(text: str) -> str:
-    if text.upper() not in ("PUBLIC", "PRIVATE", "PSC"):
-        raise ValueError("is not PUBLIC, PRIVATE or PSC")
-    return text.upper()
-
-
-def _whole(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise ValueError("is not a whole number of seconds")
-    return int(text)
-
-
-def _positive_whole(text: str) -> int:
-    if _whole(text) == 0:
-        raise ValueError("must be above 0 seconds")
-    return int(text)
-
-
-def _percent(text: str) -> Decimal:
-    percent = parse_amount(text)
-    if percent <= 0:
-        raise ValueError("is not a percentage above 0")
-    return percent
-
-
-def _topic_path(project: str, topic: str | None) -> str | None:
-    if topic is None or topic.startswith("projects/"):
-        return topic
-    return f"projects/{project}/topics/{topic}"
-
-
-def _database_url(text: str) -> DatabaseAddress:
+def _parse_database_url(text: str) -> DatabaseAddress:
     problem = "is not postgresql://user:password@host:port/name"
     try:
         parts = urlsplit(text)
@@ -321,4 +112,155 @@ def _database_url(text: str) -> DatabaseAddress:
         password=unquote(parts.password or ""),
         host=host,
         port=port,
+    )
+
+
+_CHECK: Final = frozenset({"check_threshold"})
+_CALLBACK: Final = frozenset({"swap_executed"})
+_BOTH: Final = _CHECK | _CALLBACK
+_OPTIONAL: Final = Need.OPTIONAL
+_STAND_IN: Final = "`host:port` of a local stand-in"
+
+DATABASE_SETTINGS: Final = (
+    Setting(
+        "DATABASE_URL",
+        "`postgresql://user:password@host:port/name`, instead of Cloud SQL",
+        _BOTH,
+        _parse_database_url,
+        _OPTIONAL,
+    ),
+    Setting(
+        "CLOUD_SQL_CONNECTION_NAME",
+        "`project:region:instance`, reached through Cloud SQL's connector",
+        _BOTH,
+        parse_connection_name,
+        Need.ADDRESS,
+    ),
+    Setting("CLOUD_SQL_IP_TYPE", "`PUBLIC`, `PRIVATE` or `PSC`", _BOTH, parse_ip_type, default="PUBLIC"),
+    Setting("DATABASE_NAME_SECRET", "the database's name, as the platform injects it", _BOTH, need=Need.ADDRESS),
+    Setting("DATABASE_USER_SECRET", "its user", _BOTH, need=Need.ADDRESS),
+    Setting("DATABASE_PASSWORD_SECRET", "the user's password", _BOTH, need=Need.ADDRESS),
+    Setting("DATABASE_CONNECT_TIMEOUT_S", "how long connecting may take", _BOTH, parse_seconds, default="10"),
+    Setting("DATABASE_STATEMENT_TIMEOUT_S", "how long a statement may take", _BOTH, parse_seconds, default="180"),
+    Setting("DATABASE_LOCK_TIMEOUT_S", "how long a lock may be waited for", _BOTH, parse_seconds, default="20"),
+)
+SETTINGS: Final = (
+    Setting("GOOGLE_CLOUD_PROJECT", "where secrets and topics are", _BOTH),
+    Setting(
+        "SUCCESS_URL_SIGNING_KEY",
+        "token keys, comma-separated: the first signs, all are accepted",
+        _BOTH,
+        parse_keys,
+    ),
+    Setting("CHANGENOW_API_KEY", "the key for ChangeNow's API", _BOTH),
+    Setting("CHANGENOW_API_URL", "where that API is", _BOTH, parse_http_url, default=CHANGENOW_API_URL),
+    Setting("HTTP_TIMEOUT_S", "how long ChangeNow may take for one answer", _BOTH, parse_seconds, default="10"),
+    *DATABASE_SETTINGS,
+    Setting("BATCH_EVENTS_TOPIC", "where batch events go: a topic id or a full path", _BOTH, need=_OPTIONAL),
+    Setting("PUBSUB_EMULATOR_HOST", _STAND_IN, _BOTH, parse_host_and_port, _OPTIONAL),
+    Setting(
+        "RECEIVED_DEVIATION_PCT",
+        "how far an amount may stray from the payments' dollars before a person must look",
+        _BOTH,
+        parse_percent,
+        default="50",
+    ),
+    Setting("CLOUD_TASKS_PROJECT_ID", "the queue's project; else `GOOGLE_CLOUD_PROJECT`", _CHECK, need=_OPTIONAL),
+    Setting("CLOUD_TASKS_LOCATION", "the queue's region", _CHECK),
+    Setting("GCHOSTPAY1_BATCH_QUEUE", "the queue of payment orders", _CHECK),
+    Setting("GCHOSTPAY1_URL", "where the orders go", _CHECK, parse_http_url),
+    Setting("GCHOSTPAY1_INVOKER", "a service account that adds an OIDC token to an order", _CHECK, need=_OPTIONAL),
+    Setting("HOST_WALLET_USDT_ADDRESS", "the payout address", _CHECK, parse_ethereum_address),
+    Setting("HOST_WALLET_ETH_ADDRESS", "the refund address", _CHECK, parse_ethereum_address),
+    Setting("CLOUD_TASKS_EMULATOR_HOST", _STAND_IN, _CHECK, parse_host_and_port, _OPTIONAL),
+    Setting("SECRET_MANAGER_EMULATOR_HOST", _STAND_IN, _CHECK, parse_host_and_port, _OPTIONAL),
+    Setting(
+        "RECONCILE_GRACE_S",
+        "how long a batch's callback is waited for before ChangeNow is asked",
+        _CHECK,
+        parse_duration,
+        default="1200",
+    ),
+    Setting(
+        "STUCK_AFTER_S",
+        "how long a batch may stand still before a person is told",
+        _CHECK,
+        parse_duration,
+        default="3600",
+    ),
+    Setting("QUOTE_AGE_MAX_S", "how old a quote may be that is ordered", _CHECK, parse_duration, default="600"),
+    Setting("TOKEN_AGE_MAX_S", "how old a callback's token may be", _CALLBACK, parse_duration, default="90000"),
+)
+
+
+def names_read_by(function: str) -> frozenset[str]:
+    """Return the variables that a function reads."""
+    return frozenset(setting.name for setting in _settings_of(function))
+
+
+def load_check_settings(environ: Mapping[str, str]) -> CheckSettings:
+    """Read check_threshold's settings; raises SettingsInvalid naming every missing or bad one."""
+    values = read_settings(environ, _settings_of("check_threshold"))
+    project = values["CLOUD_TASKS_PROJECT_ID"] or values["GOOGLE_CLOUD_PROJECT"]
+    location, queue = values["CLOUD_TASKS_LOCATION"], values["GCHOSTPAY1_BATCH_QUEUE"]
+    return CheckSettings(
+        **_common(values),
+        tasks_queue=f"projects/{project}/locations/{location}/queues/{queue}",
+        tasks_emulator=values["CLOUD_TASKS_EMULATOR_HOST"],
+        secrets_emulator=values["SECRET_MANAGER_EMULATOR_HOST"],
+        gchostpay1_url=values["GCHOSTPAY1_URL"],
+        gchostpay1_invoker=values["GCHOSTPAY1_INVOKER"],
+        payout_address=values["HOST_WALLET_USDT_ADDRESS"],
+        refund_address=values["HOST_WALLET_ETH_ADDRESS"],
+        reconcile_grace=values["RECONCILE_GRACE_S"],
+        stuck_after=values["STUCK_AFTER_S"],
+        quote_age_max=values["QUOTE_AGE_MAX_S"],
+    )
+
+
+def load_callback_settings(environ: Mapping[str, str]) -> CallbackSettings:
+    """Read swap_executed's settings; raises SettingsInvalid naming every missing or bad one."""
+    values = read_settings(environ, _settings_of("swap_executed"))
+    return CallbackSettings(**_common(values), token_age_max=values["TOKEN_AGE_MAX_S"])
+
+
+def load_database_settings(environ: Mapping[str, str]) -> DatabaseSettings:
+    """Read the database's settings alone, as the migrations and the operators' tools need them."""
+    return _database(read_settings(environ, DATABASE_SETTINGS))
+
+
+def _settings_of(function: str) -> tuple[Setting, ...]:
+    return tuple(setting for setting in SETTINGS if function in setting.readers)
+
+
+def _common(values: dict[str, Any]) -> dict[str, Any]:
+    topic = values["BATCH_EVENTS_TOPIC"]
+    if topic and not topic.startswith("projects/"):
+        topic = f"projects/{values['GOOGLE_CLOUD_PROJECT']}/topics/{topic}"
+    return {
+        "project": values["GOOGLE_CLOUD_PROJECT"],
+        "database": _database(values),
+        "signing_keys": values["SUCCESS_URL_SIGNING_KEY"],
+        "changenow_api_key": values["CHANGENOW_API_KEY"],
+        "changenow_api_url": values["CHANGENOW_API_URL"],
+        "http_timeout_s": values["HTTP_TIMEOUT_S"],
+        "events_topic": topic,
+        "events_emulator": values["PUBSUB_EMULATOR_HOST"],
+        "received_deviation_pct": values["RECEIVED_DEVIATION_PCT"],
+    }
+
+
+def _database(values: dict[str, Any]) -> DatabaseSettings:
+    return DatabaseSettings(
+        address=values["DATABASE_URL"]
+        or DatabaseAddress(
+            connection_name=values["CLOUD_SQL_CONNECTION_NAME"],
+            name=values["DATABASE_NAME_SECRET"],
+            user=values["DATABASE_USER_SECRET"],
+            password=values["DATABASE_PASSWORD_SECRET"],
+            ip_type=values["CLOUD_SQL_IP_TYPE"],
+        ),
+        connect_timeout_s=values["DATABASE_CONNECT_TIMEOUT_S"],
+        statement_timeout_s=values["DATABASE_STATEMENT_TIMEOUT_S"],
+        lock_timeout_s=values["DATABASE_LOCK_TIMEOUT_S"],
     )

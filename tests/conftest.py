@@ -9,7 +9,8 @@ import pytest
 
 from ops.schema.migrate import migrate
 from sandbox.postgres.server import Postgres
-from shared.settings import CHECK_THRESHOLD, SWAP_EXECUTED
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
+from shared.settings import SETTINGS
 from tests.rig import PROJECT, Peers, Rig, running_peers
 from tests.sessions import open_session
 
@@ -21,7 +22,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the developer's own shell reaches a test."""
-    for name in CHECK_THRESHOLD | SWAP_EXECUTED | {"GOOGLE_APPLICATION_CREDENTIALS"}:
+    for name in (*(setting.name for setting in SETTINGS), "GOOGLE_APPLICATION_CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -76,6 +77,6 @@ def rig(database_url: str, peers: Peers) -> Iterator[Rig]:
     peers.exchange.faults.clear()
     peers.tasks.faults.clear()
     peers.secrets.faults.clear()
-    for secret_id in ("MICRO_BATCH_THRESHOLD_USD", "MICRO_BATCH_POLICY"):
+    for secret_id in (THRESHOLD_SECRET, POLICY_SECRET):
         with suppress(KeyError):
             peers.secrets.delete_secret(PROJECT, secret_id)

@@ -1,4 +1,4 @@
-"""Both desks on real parts in one process: PostgreSQL, gRPC and HTTP stand-ins, a clock to turn."""
+"""Both functions on real parts in one process: PostgreSQL, gRPC and HTTP stand-ins, a clock to turn."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from pg8000.dbapi import Connection
 
@@ -19,14 +19,13 @@ from sandbox.changenow.server import ChangeNow
 from sandbox.cloud_tasks.server import CloudTasks
 from sandbox.peers.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
 from sandbox.secret_manager.server import SecretManager
-from shared.flow import callback, check
-from shared.flow.callback import Done
+from shared.flow.callback import CallbackDependencies, CallbackResult, process_callback
 from shared.flow.check import Outcome, run_check
-from shared.outside import changenow
-from shared.outside.cloud_tasks import OrderQueue
-from shared.outside.database import Database, open_database
-from shared.outside.secret_manager import SecretManager as SecretManagerClient
+from shared.flow.context import CheckDependencies
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.settings import load_callback_settings, load_check_settings
+from shared.wiring.check_threshold import wire_check
+from shared.wiring.swap_executed import wire_callback
 from tests.sessions import open_session
 
 PROJECT = "telepay-test"
@@ -36,6 +35,8 @@ API_KEY = "changenow-key-for-tests"
 WALLET_USDT = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 WALLET_ETH = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
 NOBODY_URL = "http://127.0.0.1:9"  # nobody answers
+
+Dependencies = TypeVar("Dependencies", CheckDependencies, CallbackDependencies)
 
 
 def required_settings(database_url: str, changenow_url: str = NOBODY_URL) -> dict[str, str]:
@@ -101,14 +102,14 @@ class Rig:
             eth_price_usd=Decimal(3000), fee_pct=Decimal("0.5"), slippage_pct=Decimal(0)
         )
         self.connection = open_session(self.url)
-        self.databases: list[Database] = []
-        self.desk = self.make_check_desk()
-        self.callback_desk = self.make_callback_desk()
+        self.opened: list[CheckDependencies | CallbackDependencies] = []
+        self.check_dependencies = self.wire_check()
+        self.callback_dependencies = self.wire_callback()
 
     def close(self) -> None:
         """Close every connection, so that the database can be dropped."""
-        for database in self.databases:
-            database.close()
+        for dependencies in self.opened:
+            dependencies.database.close()
         self.connection.close()
 
     @property
@@ -122,55 +123,30 @@ class Rig:
             **self.overrides,
         }
 
-    def make_check_desk(self) -> check.Desk:
-        """Wire check_threshold as its main.py does, with the test's clock."""
+    def wire_check(self) -> CheckDependencies:
+        """Wire check_threshold as production does, with the test's clock."""
         settings = load_check_settings(self.environment)
-        return check.Desk(
-            settings=settings,
-            database=self._database(open_database(settings.database)),
-            exchange=changenow.ChangeNow(
-                settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s
-            ),
-            orders=OrderQueue(
-                queue=settings.tasks_queue,
-                url=settings.gchostpay1_url,
-                invoker=settings.gchostpay1_invoker,
-                emulator=settings.tasks_emulator,
-                sleep=lambda _: None,
-            ),
-            secrets=SecretManagerClient(settings.project, settings.secrets_emulator),
-            publisher=None,
-            now=self.clock,
-        )
+        return self._remember(wire_check(settings, now=self.clock, sleep=lambda _: None))
 
-    def make_callback_desk(self) -> callback.Desk:
-        """Wire swap_executed as its main.py does, with the test's clock."""
-        settings = load_callback_settings(self.environment)
-        return callback.Desk(
-            settings=settings,
-            database=self._database(open_database(settings.database)),
-            exchange=changenow.ChangeNow(
-                settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s
-            ),
-            publisher=None,
-            now=self.clock,
-        )
+    def wire_callback(self) -> CallbackDependencies:
+        """Wire swap_executed as production does, with the test's clock."""
+        return self._remember(wire_callback(load_callback_settings(self.environment), now=self.clock))
 
     def check(self, *, forced: bool = False) -> Outcome:
         """Run one check."""
-        return run_check(self.desk, forced=forced)
+        return run_check(self.check_dependencies, forced=forced)
 
-    def call_back(self, token: str) -> Done:
+    def call_back(self, token: str) -> CallbackResult:
         """Deliver one callback."""
-        return callback.accept(self.callback_desk, token)
+        return process_callback(self.callback_dependencies, token)
 
     def set_threshold(self, text: str | bytes) -> None:
         """Add a version to the threshold's secret, as an operator would."""
-        self.peers.secrets.add_version(PROJECT, "MICRO_BATCH_THRESHOLD_USD", text)
+        self.peers.secrets.add_version(PROJECT, THRESHOLD_SECRET, text)
 
     def set_policy(self, text: str | bytes) -> None:
         """Add a version to the policy's secret."""
-        self.peers.secrets.add_version(PROJECT, "MICRO_BATCH_POLICY", text)
+        self.peers.secrets.add_version(PROJECT, POLICY_SECRET, text)
 
     def pay(self, *amounts_usd: str, eth: str | None = None, age: timedelta = timedelta()) -> list[int]:
         """Insert pending payments of so many dollars; returns their ids."""
@@ -207,7 +183,7 @@ class Rig:
     def orders(self) -> list[Order]:
         """Every payment order that Cloud Tasks ever took for this database's batches, opened as the peer opens it."""
         mine = {str(row["batch_conversion_id"]) for row in self.batches()}
-        opened = [self._opened(task.http_request.body) for task in self.peers.tasks.created]
+        opened = [self._open_order(task.http_request.body) for task in self.peers.tasks.created]
         return [order for order in opened if order and order.batch_conversion_id in mine]
 
     def pay_out(self, batch: Mapping[str, Any], amount_usdt: str) -> None:
@@ -228,11 +204,11 @@ class Rig:
         } | odd
         return response_token(**facts)
 
-    def _database(self, database: Database) -> Database:
-        self.databases.append(database)
-        return database
+    def _remember(self, dependencies: Dependencies) -> Dependencies:
+        self.opened.append(dependencies)
+        return dependencies
 
-    def _opened(self, body: bytes) -> Order | None:
+    def _open_order(self, body: bytes) -> Order | None:
         import json
 
         token = json.loads(body)["token"]

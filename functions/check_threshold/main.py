@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -13,22 +12,18 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shared import logs
 from shared.errors import DatabaseUnavailable, SettingsInvalid
-from shared.flow.check import Desk, run_check
-from shared.outside.changenow import ChangeNow
-from shared.outside.cloud_tasks import OrderQueue
-from shared.outside.database import open_database
-from shared.outside.pubsub import open_publisher
-from shared.outside.secret_manager import SecretManager
-from shared.settings import load_check_settings
+from shared.flow.check import run_check
+from shared.flow.context import CheckDependencies
+from shared.wiring.check_threshold import start_check
 
 
 @functions_framework.cloud_event
 def check_threshold(event: CloudEvent) -> None:
     """Run one check; attribute ``force=true`` opens a batch below the threshold. A 500 brings the tick back."""
     try:
-        desk = _desk()
-        with logs.trace(desk.settings.project, _headers()):
-            run_check(desk, forced=_is_forced(event.data))
+        dependencies = _dependencies()
+        with logs.trace(dependencies.settings.project, _headers()):
+            run_check(dependencies, forced=_is_forced(event.data))
     except SettingsInvalid as error:
         logs.critical(logs.Event.SETTINGS_INVALID, str(error))
         raise InternalServerError("the settings are invalid; see the log") from error
@@ -64,24 +59,6 @@ def _is_forced(data: Any) -> bool:
 
 
 @cache
-def _desk() -> Desk:
+def _dependencies() -> CheckDependencies:
     """Wire the parts on the first request: threads and channels made at import do not survive gunicorn's fork."""
-    logs.configure()
-    settings = load_check_settings(os.environ)
-    logs.configure(settings.secrets)
-    secrets = SecretManager(settings.project, settings.secrets_emulator)
-    secrets.client.prepare()  # while the database is being connected to
-    return Desk(
-        settings=settings,
-        database=open_database(settings.database),
-        exchange=ChangeNow(settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s),
-        orders=OrderQueue(
-            queue=settings.tasks_queue,
-            url=settings.gchostpay1_url,
-            invoker=settings.gchostpay1_invoker,
-            emulator=settings.tasks_emulator,
-        ),
-        secrets=secrets,
-        publisher=open_publisher(settings.events_topic, settings.events_emulator),
-        now=lambda: datetime.now(UTC),
-    )
+    return start_check(os.environ)

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -25,10 +24,7 @@ from shared.errors import (
 )
 from shared.flow import callback
 from shared.model.money import plain
-from shared.outside.changenow import ChangeNow
-from shared.outside.database import open_database
-from shared.outside.pubsub import open_publisher
-from shared.settings import load_callback_settings
+from shared.wiring.swap_executed import start_callback
 
 BODY_BYTES_MAX: Final = 16 * 1024
 READ_BYTES: Final = 64 * 1024
@@ -48,57 +44,57 @@ ANSWERS: Final[dict[type[Refused], tuple[int, str]]] = {
 def swap_executed(request: Request) -> Response:
     """Answer ``POST /`` and ``POST /swap-executed`` with the outcome, ``GET /health`` with the database's."""
     try:
-        desk = _desk()
-        with logs.trace(desk.settings.project, request.headers):
-            return _routed(desk, request)
+        dependencies = _dependencies()
+        with logs.trace(dependencies.settings.project, request.headers):
+            return _route(dependencies, request)
     except SettingsInvalid as error:
         logs.critical(logs.Event.SETTINGS_INVALID, str(error))
-        return _unavailable("the settings are invalid; see the log")
+        return _answer_later("the settings are invalid; see the log")
     except Exception as error:  # noqa: BLE001 - the last resort: said in full, and an answer in our own words
         logs.internal_error(error)
         return _answer(500, status="error", message="internal error; see the log")
 
 
-def _routed(desk: callback.Desk, request: Request) -> Response:
+def _route(dependencies: callback.CallbackDependencies, request: Request) -> Response:
     path = request.path.rstrip("/") or "/"
     if path == "/health" and request.method in ("GET", "HEAD"):
-        return _health(desk)
+        return _answer_health(dependencies)
     if path not in (*CALLBACK_PATHS, "/health"):
         return _answer(404, status="error", message="no such path; callbacks go to POST /swap-executed")
     if path == "/health" or request.method != "POST":
         response = _answer(405, status="error", message=f"{request.method} is not for {path}")
         response.headers["Allow"] = "GET, HEAD" if path == "/health" else "POST"
         return response
-    return _callback(desk, request)
+    return _answer_callback(dependencies, request)
 
 
-def _callback(desk: callback.Desk, request: Request) -> Response:
+def _answer_callback(dependencies: callback.CallbackDependencies, request: Request) -> Response:
     try:
-        done = callback.accept(desk, _token(request))
+        result = callback.process_callback(dependencies, _read_token(request))
     except RequestEntityTooLarge:
-        return _refused(413, "body_too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
+        return _refuse(413, "body_too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
     except Refused as refusal:
-        return _refused(*ANSWERS[type(refusal)], str(refusal))
+        return _refuse(*ANSWERS[type(refusal)], str(refusal))
     except Unavailable as error:
         if isinstance(error, DatabaseUnavailable):
             logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
         callback.log_deferred(str(error))
-        return _unavailable("not now; the callback has to come again")
+        return _answer_later("not now; the callback has to come again")
     return _answer(
         200,
         status="success",
-        message="batch completed" if done.records_updated else "batch was completed before; nothing changed",
-        batch_conversion_id=str(done.report.batch_conversion_id),
-        actual_usdt_received=plain(done.received_usdt),
-        records_updated=done.records_updated,
-        tx_hash=done.report.tx_hash,
+        message="batch completed" if result.records_updated else "batch was completed before; nothing changed",
+        batch_conversion_id=str(result.report.batch_conversion_id),
+        actual_usdt_received=plain(result.received_usdt),
+        records_updated=result.records_updated,
+        tx_hash=result.report.tx_hash,
     )
 
 
-def _token(request: Request) -> str:
+def _read_token(request: Request) -> str:
     """Take the token out of the JSON body; raises RequestEntityTooLarge or TokenUnreadable."""
     try:
-        body = json.loads(_body(request))
+        body = json.loads(_read_body(request))
     except (ValueError, RecursionError):  # no JSON, or nested deeper than the parser goes
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("token"), str):
@@ -106,7 +102,7 @@ def _token(request: Request) -> str:
     return str(body["token"])
 
 
-def _body(request: Request) -> bytes:
+def _read_body(request: Request) -> bytes:
     """Read the body to its end, keeping no more of it than is allowed.
 
     The framework reads what is left of it once the answer is made, and turns a body that is too large or does not
@@ -128,21 +124,21 @@ def _body(request: Request) -> bytes:
     return bytes(kept)
 
 
-def _health(desk: callback.Desk) -> Response:
+def _answer_health(dependencies: callback.CallbackDependencies) -> Response:
     try:
-        callback.health(desk)
+        callback.check_health(dependencies)
     except DatabaseUnavailable as error:
         logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
         return _answer(503, status="unhealthy", database="unavailable")
     return _answer(200, status="healthy", database="available")
 
 
-def _refused(status_code: int, refusal: str, reason: str) -> Response:
+def _refuse(status_code: int, refusal: str, reason: str) -> Response:
     callback.log_refused(status_code, refusal, reason)
     return _answer(status_code, status="error", message=reason)
 
 
-def _unavailable(message: str) -> Response:
+def _answer_later(message: str) -> Response:
     response = _answer(503, status="error", message=message)
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
@@ -155,15 +151,6 @@ def _answer(status_code: int, **document: Any) -> Response:
 
 
 @cache
-def _desk() -> callback.Desk:
+def _dependencies() -> callback.CallbackDependencies:
     """Wire the parts on the first request: threads and channels made at import do not survive gunicorn's fork."""
-    logs.configure()
-    settings = load_callback_settings(os.environ)
-    logs.configure(settings.secrets)
-    return callback.Desk(
-        settings=settings,
-        database=open_database(settings.database),
-        exchange=ChangeNow(settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s),
-        publisher=open_publisher(settings.events_topic, settings.events_emulator),
-        now=lambda: datetime.now(UTC),
-    )
+    return start_callback(os.environ)

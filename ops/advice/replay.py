@@ -12,8 +12,10 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from ops.advice.arrivals import MICROSECOND, Arrivals
+from shared.model.decision import Pending, decide
 from shared.model.money import from_units, to_units
-from shared.model.policy import OPENING, Pending, Policy, decide
+from shared.model.policy import Policy
+from shared.model.reasons import OPENING
 
 UNITS_A_DOLLAR: Final = 10**8
 HOUR: Final = timedelta(hours=1)

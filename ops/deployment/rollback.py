@@ -12,7 +12,7 @@ from pg8000.dbapi import Connection
 
 from ops.command_line.failures import NotDone
 from ops.deployment.installation import Installation
-from shared.outside.database import translated
+from shared.outside.database import translate_errors
 
 SCHEDULER_URL = "https://cloudscheduler.googleapis.com"
 TIMEOUT_S = 30
@@ -111,7 +111,7 @@ def _list_tasks(what: str, queue: str, tasks: tasks_v2.CloudTasksClient, say: Ca
 
 
 def _list_pending(connection: Connection, say: Callable[[str], None]) -> None:
-    with translated("the pending total"):
+    with translate_errors("the pending total"):
         cursor = connection.cursor()
         cursor.execute(_PENDING_TOTAL)
         count, total_usd, oldest = cursor.fetchone()
@@ -123,7 +123,7 @@ def _list_pending(connection: Connection, say: Callable[[str], None]) -> None:
 
 
 def _rows(connection: Connection, sql: str, *parameters: Any) -> list[dict[str, Any]]:
-    with translated("a list of the rollback"):
+    with translate_errors("a list of the rollback"):
         cursor = connection.cursor()
         cursor.execute(sql, parameters)
         names = [column[0] for column in cursor.description]

@@ -18,7 +18,7 @@ from pg8000.dbapi import Connection
 
 from ops.command_line.failures import NotDone
 from ops.deployment.installation import Installation
-from shared.outside.database import translated
+from shared.outside.database import translate_errors
 
 PUBLISH_TIMEOUT_S = 30
 
@@ -132,7 +132,7 @@ def _withdraw(tasks: tasks_v2.CloudTasksClient, name: str) -> None:
 
 
 def _newest_check(connection: Connection) -> int:
-    with translated("the newest check"):
+    with translate_errors("the newest check"):
         cursor = connection.cursor()
         cursor.execute("SELECT COALESCE(MAX(id), 0) FROM threshold_checks")
         return int(cursor.fetchone()[0])
@@ -141,7 +141,7 @@ def _newest_check(connection: Connection) -> int:
 def _await_check(connection: Connection, after: int, patience: Patience) -> dict[str, Any]:
     deadline = time.monotonic() + patience.check_s
     while True:
-        with translated("the check awaited"):
+        with translate_errors("the check awaited"):
             cursor = connection.cursor()
             cursor.execute(
                 "SELECT id, checked_at, reason, pending_usd, threshold_usd, threshold_source "

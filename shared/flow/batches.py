@@ -1,53 +1,25 @@
-"""A batch as it stands in the database."""
+"""Reading a batch: to look at it, or to hold it for the rest of a transaction."""
 
 import uuid
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from typing import Any
 
-from shared.outside.database import Transaction
+from shared.model.batch import Batch
+from shared.outside.database import Queries, Transaction
 
 
-@dataclass(frozen=True)
-class Batch:
-    """A row of batch_conversions; instants are aware UTC."""
-
-    batch_conversion_id: uuid.UUID
-    total_usd: Decimal
-    status: str
-    reason: str | None
-    payments: int | None
-    amount_eth: Decimal | None
-    quoted_usdt: Decimal | None
-    quoted_at: datetime | None
-    cn_api_id: str | None
-    payin_address: str | None
-    exchange_made_at: datetime | None
-    order_prepared_at: datetime | None
-    task_enqueued_at: datetime | None
-    received_usdt: Decimal | None
-    tx_hash: str | None
-    settled_by: str | None
-    amount_accepted_at: datetime | None
-    stuck_reported_at: datetime | None
-    created_at: datetime
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What log lines and events tell of a batch."""
-        return {
-            "batch_conversion_id": self.batch_conversion_id,
-            "total_usd": self.total_usd,
-            "payments": self.payments,
-            "amount_eth": self.amount_eth,
-            "quoted_usdt": self.quoted_usdt,
-            "cn_api_id": self.cn_api_id,
-            "reason": self.reason,
-        }
+def find_batch(queries: Queries, batch_conversion_id: uuid.UUID) -> Batch | None:
+    """Read a batch as it stands now; None where there is none."""
+    row = queries.row("read_batch", batch_conversion_id=batch_conversion_id)
+    return Batch(**row) if row else None
 
 
 def lock_batch(transaction: Transaction, batch_conversion_id: uuid.UUID) -> Batch | None:
     """Read a batch and hold it until the transaction ends; None where there is none."""
-    row = transaction.row("lock_batch", batch_conversion_id=batch_conversion_id)
+    row = transaction.lock_row("read_batch", batch_conversion_id=batch_conversion_id)
     return Batch(**row) if row else None
+
+
+def read_batch(queries: Queries, batch_conversion_id: uuid.UUID) -> Batch:
+    """Read a batch that is known to exist."""
+    batch = find_batch(queries, batch_conversion_id)
+    assert batch is not None, f"batch {batch_conversion_id} has vanished"
+    return batch

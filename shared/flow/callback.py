@@ -14,37 +14,37 @@ from shared.errors import (
     RuleViolated,
 )
 from shared.flow import events
-from shared.flow.batches import Batch, lock_batch
+from shared.flow.batches import find_batch, lock_batch
 from shared.flow.settlement import (
     Settlement,
     agree,
     log_completed,
     log_mismatch,
-    received_usdt,
+    require_payout,
     require_plausible,
     settle,
 )
+from shared.model.batch import Batch
+from shared.model.exchange import Exchange
 from shared.model.tokens import SwapExecuted, decrypt_gchostpay1_to_microbatch_token
-from shared.outside import changenow
-from shared.outside.changenow import ChangeNow
 from shared.outside.database import Database
 from shared.outside.pubsub import EventPublisher
 from shared.settings import CallbackSettings
 
 
 @dataclass(frozen=True)
-class Desk:
+class CallbackDependencies:
     """What swap_executed works with, made once per process."""
 
     settings: CallbackSettings
     database: Database
-    exchange: ChangeNow
+    exchange: Exchange
     publisher: EventPublisher | None
     now: Callable[[], datetime]
 
 
 @dataclass(frozen=True)
-class Done:
+class CallbackResult:
     """What a callback came to; *records_updated* is 0 where all was done before."""
 
     report: SwapExecuted
@@ -52,7 +52,7 @@ class Done:
     records_updated: int
 
 
-def accept(desk: Desk, token: str) -> Done:
+def process_callback(dependencies: CallbackDependencies, token: str) -> CallbackResult:
     """Complete the batch that a callback reports.
 
     Raises TokenUnreadable, TokenRejected, ValueImpossible, BatchUnknown, BatchConflict, or (asking again is right)
@@ -60,28 +60,27 @@ def accept(desk: Desk, token: str) -> Done:
     """
     report = decrypt_gchostpay1_to_microbatch_token(
         token,
-        signing_keys=desk.settings.signing_keys,
-        now=desk.now(),
-        age_max=desk.settings.token_age_max,
+        signing_keys=dependencies.settings.signing_keys,
+        now=dependencies.now(),
+        age_max=dependencies.settings.token_age_max,
     )
-    batch = _read(desk, report)
+    batch = _find_batch(dependencies, report)
     if batch.status == "completed":
-        return _replayed(batch, report)
-    if desk.publisher is not None:
-        desk.publisher.client.prepare()  # while ChangeNow is asked
-    amount_usdt = _confirmed(desk, report)
-    require_plausible(batch, amount_usdt, desk.settings.received_deviation_pct)
-    done = _settled(desk, report, Settlement(amount_usdt, report.tx_hash, "callback"))
-    events.publish_waiting(desk.database, desk.publisher, desk.now())
-    return done
+        return _accept_repeat(batch, report)
+    if dependencies.publisher is not None:
+        dependencies.publisher.client.prepare()  # while ChangeNow is asked
+    amount_usdt = _confirm_amount(dependencies, report)
+    require_plausible(batch, amount_usdt, dependencies.settings.received_deviation_pct)
+    result = _settle(dependencies, report, Settlement(amount_usdt, report.tx_hash, "callback"))
+    events.publish_waiting(dependencies.database, dependencies.publisher, dependencies.now())
+    return result
 
 
-def _read(desk: Desk, report: SwapExecuted) -> Batch:
-    with desk.database.transaction() as transaction:
-        return _matched(lock_batch(transaction, report.batch_conversion_id), report)
+def _find_batch(dependencies: CallbackDependencies, report: SwapExecuted) -> Batch:
+    return _require_match(find_batch(dependencies.database, report.batch_conversion_id), report)
 
 
-def _matched(batch: Batch | None, report: SwapExecuted) -> Batch:
+def _require_match(batch: Batch | None, report: SwapExecuted) -> Batch:
     """Return the batch if the report can be about it."""
     if batch is None:
         raise BatchUnknown(f"no batch {report.batch_conversion_id}")
@@ -99,21 +98,21 @@ def _matched(batch: Batch | None, report: SwapExecuted) -> Batch:
     return batch
 
 
-def _replayed(batch: Batch, report: SwapExecuted) -> Done:
+def _accept_repeat(batch: Batch, report: SwapExecuted) -> CallbackResult:
     """Accept a repeat with the same facts; after a reconciliation the transaction hash is the callback's to say."""
     assert batch.received_usdt is not None
     same_hash = batch.settled_by != "callback" or (batch.tx_hash or "").lower() == report.tx_hash.lower()
     if not agree(batch.received_usdt, report.received_usdt) or not same_hash:
         raise BatchConflict("the batch is completed with other facts")
-    return Done(report, batch.received_usdt, 0)
+    return CallbackResult(report, batch.received_usdt, 0)
 
 
-def _confirmed(desk: Desk, report: SwapExecuted) -> Decimal:
+def _confirm_amount(dependencies: CallbackDependencies, report: SwapExecuted) -> Decimal:
     """Return the amount that ChangeNow, the source of truth, paid out, if it is the reported one."""
     try:
-        amount_usdt = received_usdt(desk.exchange.get_exchange(report.cn_api_id))
+        amount_usdt = require_payout(dependencies.exchange.get_exchange(report.cn_api_id))
     except ExchangeRefused as refusal:
-        if refusal.code != changenow.NOT_FOUND and refusal.status != 404:
+        if not refusal.is_not_found:
             raise ExchangeUnavailable(str(refusal)) from refusal
         raise BatchConflict("ChangeNow does not know the exchange") from refusal
     if not agree(amount_usdt, report.received_usdt):
@@ -121,25 +120,24 @@ def _confirmed(desk: Desk, report: SwapExecuted) -> Decimal:
     return amount_usdt
 
 
-def _settled(desk: Desk, report: SwapExecuted, settlement: Settlement) -> Done:
-    now = desk.now()
+def _settle(dependencies: CallbackDependencies, report: SwapExecuted, settlement: Settlement) -> CallbackResult:
+    now = dependencies.now()
     try:
-        with desk.database.transaction() as transaction:
-            batch = _matched(lock_batch(transaction, report.batch_conversion_id), report)
+        with dependencies.database.transaction() as transaction:
+            batch = _require_match(lock_batch(transaction, report.batch_conversion_id), report)
             if batch.status == "completed":  # by a callback or a check in the meantime
-                return _replayed(batch, report)
+                return _accept_repeat(batch, report)
             records_updated = settle(transaction, batch, settlement, now)
     except RuleViolated as refusal:
         log_mismatch(report.batch_conversion_id, refusal)
         raise BatchConflict("the database refused the distribution; nothing was written") from refusal
     log_completed(batch, settlement, now)
-    return Done(report, settlement.received_usdt, records_updated)
+    return CallbackResult(report, settlement.received_usdt, records_updated)
 
 
-def health(desk: Desk) -> None:
+def check_health(dependencies: CallbackDependencies) -> None:
     """Return if the database answers; raises DatabaseUnavailable."""
-    with desk.database.transaction() as transaction:
-        transaction.row("count_batches_in_flight")
+    dependencies.database.row("count_batches_in_flight")
 
 
 def log_refused(status_code: int, refusal: str, reason: str) -> None:

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from shared import logs
-from shared.flow.levers import Threshold, policy_text
+from shared.model.decision import Pending
 from shared.model.money import dollars
-from shared.model.policy import Pending, Policy, Reason
-from shared.outside.database import Session, Transaction
+from shared.model.policy import Policy, Threshold, policy_text
+from shared.model.reasons import Reason
+from shared.outside.database import Queries, Session, Transaction
 
 
 @dataclass(frozen=True)
-class Findings:
+class Snapshot:
     """What waited, and what the operators had set, at one instant (aware UTC)."""
 
     pending: Pending
@@ -28,7 +29,7 @@ class Findings:
 
     @property
     def row(self) -> dict[str, Any]:
-        """The findings as columns of threshold_checks."""
+        """The snapshot as columns of threshold_checks."""
         return {
             "pending_usd": self.pending.pending_usd,
             "pending_payments": self.pending.payments,
@@ -42,7 +43,7 @@ class Findings:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The findings as fields of a log line."""
+        """The snapshot as fields of a log line."""
         return {
             "pending_usd": self.pending.pending_usd,
             "pending_payments": self.pending.payments,
@@ -50,7 +51,7 @@ class Findings:
             "threshold_usd": self.threshold.threshold_usd,
         }
 
-    def totals(self, relation: str) -> str:
+    def describe(self, relation: str) -> str:
         """Say how the pending total stands to the threshold, as the architecture document words it."""
         pending, threshold = dollars(self.pending.pending_usd), dollars(self.threshold.threshold_usd)
         return f"Total pending ({pending}) {relation} Threshold ({threshold})"
@@ -72,23 +73,22 @@ _NOTHING_SEEN: Final = dict.fromkeys(
 
 def get_total_pending_usd(session: Session, now: datetime) -> Pending:
     """Sum what waits at this instant; a database that does not answer raises, and never reads as nothing."""
-    with session.transaction() as transaction:
-        row = transaction.row("get_total_pending_usd", now=now)
+    row = session.row("get_total_pending_usd", now=now)
     assert row is not None
     return Pending(**row)
 
 
-def record_waiting(transaction: Transaction, findings: Findings | None, reason: Reason, now: datetime) -> None:
-    """Write the row of a check that opens nothing; one that could not look has no findings."""
-    _record(transaction, findings, now=now, decision="wait", reason=reason, batch_conversion_id=None, batches_opened=0)
+def record_waiting(queries: Queries, snapshot: Snapshot | None, reason: Reason, now: datetime) -> None:
+    """Write the row of a check that opens nothing; one that could not look has none."""
+    _record(queries, snapshot, now=now, decision="wait", reason=reason, batch_conversion_id=None, batches_opened=0)
 
 
-def record_opening(transaction: Transaction, findings: Findings, reason: Reason, batch_conversion_id: uuid.UUID) -> int:
+def record_opening(transaction: Transaction, snapshot: Snapshot, reason: Reason, batch_conversion_id: uuid.UUID) -> int:
     """Write the row of a check in the transaction that opens its first batch; returns the row's id."""
     return _record(
         transaction,
-        findings,
-        now=findings.now,
+        snapshot,
+        now=snapshot.now,
         decision="open",
         reason=reason,
         batch_conversion_id=batch_conversion_id,
@@ -96,20 +96,20 @@ def record_opening(transaction: Transaction, findings: Findings, reason: Reason,
     )
 
 
-def log_opening(findings: Findings, reason: Reason) -> None:
+def log_opening(snapshot: Snapshot, reason: Reason) -> None:
     """Tell that a batch is about to be opened."""
-    relation = ">=" if findings.pending.pending_usd >= findings.threshold.threshold_usd else "<"
-    message = f"{findings.totals(relation)} - creating batch"
-    logs.info(logs.Event.BATCH_OPENING, message, reason=reason, **findings.fields)
+    relation = ">=" if snapshot.pending.pending_usd >= snapshot.threshold.threshold_usd else "<"
+    message = f"{snapshot.describe(relation)} - creating batch"
+    logs.info(logs.Event.BATCH_OPENING, message, reason=reason, **snapshot.fields)
 
 
-def log_check(findings: Findings, reason: Reason, batches_opened: int) -> None:
+def log_check(snapshot: Snapshot, reason: Reason, batches_opened: int) -> None:
     """Tell that a check has ended well, and what it came to."""
     if reason == Reason.BELOW_THRESHOLD:
-        message = f"{findings.totals('<')} - no action"
+        message = f"{snapshot.describe('<')} - no action"
     else:
         message = f"Check completed: {batches_opened} batch(es) opened ({reason})"
-    logs.info(logs.Event.CHECK_COMPLETED, message, reason=reason, batches_opened=batches_opened, **findings.fields)
+    logs.info(logs.Event.CHECK_COMPLETED, message, reason=reason, batches_opened=batches_opened, **snapshot.fields)
 
 
 def log_unclaimable(pending: Pending) -> None:
@@ -123,7 +123,7 @@ def log_unclaimable(pending: Pending) -> None:
         )
 
 
-def _record(transaction: Transaction, findings: Findings | None, **decided: Any) -> int:
-    row = transaction.row("record_check", **(findings.row if findings else _NOTHING_SEEN), **decided)
+def _record(queries: Queries, snapshot: Snapshot | None, **decided: Any) -> int:
+    row = queries.row("record_check", **(snapshot.row if snapshot else _NOTHING_SEEN), **decided)
     assert row is not None
     return int(row["id"])

@@ -4,22 +4,13 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any
 
 from shared import logs
 from shared.errors import EventsUnavailable, MicroBatchError
 from shared.model.money import plain
-from shared.outside.database import Transaction
+from shared.outside.database import Queries, Row, Transaction
 from shared.outside.pubsub import EventPublisher
-
-EVENTS_MAX: Final = 100  # a turn; the next check goes on
-
-
-class Transactions(Protocol):
-    """Whatever opens a transaction: the database, or a check's own session."""
-
-    def transaction(self) -> Any:
-        """Open a transaction that commits at the end of the block."""
 
 
 def record(transaction: Transaction, event: str, facts: Mapping[str, Any], now: datetime) -> None:
@@ -28,7 +19,7 @@ def record(transaction: Transaction, event: str, facts: Mapping[str, Any], now: 
     document = {
         "event": event,
         "occurred_at": now.isoformat(),
-        **{key: _text(facts[key]) for key in facts},
+        **{key: _to_json(facts[key]) for key in facts},
     }
     transaction.execute(
         "record_event",
@@ -39,22 +30,19 @@ def record(transaction: Transaction, event: str, facts: Mapping[str, Any], now: 
     )
 
 
-def publish_waiting(database: Transactions, publisher: EventPublisher | None, now: datetime) -> None:
+def publish_waiting(queries: Queries, publisher: EventPublisher | None, now: datetime) -> None:
     """Publish what is recorded and not yet published; what fails now is left to the next check, and said."""
     if publisher is None:
         return
     try:
-        with database.transaction() as transaction:
-            waiting = transaction.rows("list_unpublished_events", events_max=EVENTS_MAX)
-        published = _publish(waiting, publisher)
+        published = _publish(queries.rows("list_unpublished_events"), publisher)
         if published:
-            with database.transaction() as transaction:
-                transaction.execute("mark_events_published", ids=published, now=now)
+            queries.execute("mark_events_published", ids=published, now=now)
     except MicroBatchError as error:
         logs.warning(logs.Event.EVENTS_UNPUBLISHED, str(error))
 
 
-def _publish(waiting: list[dict[str, Any]], publisher: EventPublisher) -> list[int]:
+def _publish(waiting: list[Row], publisher: EventPublisher) -> list[int]:
     published: list[int] = []
     for row in waiting:
         try:
@@ -70,7 +58,7 @@ def _publish(waiting: list[dict[str, Any]], publisher: EventPublisher) -> list[i
     return published
 
 
-def _text(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, Decimal):
         return plain(value)
     return value if value is None or isinstance(value, int) else str(value)

@@ -1,44 +1,49 @@
 """Opening batches: quote, claim exactly what was quoted, and send each on its way."""
 
 import uuid
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from shared import logs
-from shared.errors import ExchangeRefused, ExchangeUnavailable, MicroBatchError, OrderRefused, OrderUnknown
+from shared.errors import (
+    ExchangeRefused,
+    ExchangeUnavailable,
+    MicroBatchError,
+    NoQuote,
+    OrderRefused,
+    OrderUnknown,
+    PaymentsMoved,
+)
 from shared.flow import quoting
-from shared.flow.batches import Batch
-from shared.flow.check_record import Findings, log_opening, record_opening
-from shared.flow.ordering import Run, advance, read_batch
-from shared.flow.quoting import NoQuote, Selection
-from shared.model.policy import Reason
+from shared.flow.batches import read_batch
+from shared.flow.check_record import Snapshot, log_opening, record_opening
+from shared.flow.context import CheckContext
+from shared.flow.ordering import advance
+from shared.model.batch import Batch
+from shared.model.quote import Offer, select_all
+from shared.model.reasons import Reason
 from shared.outside.database import Transaction
 
 BATCHES_MAX: Final = 20  # a check; what is left waits for the next
 CLAIMS_MAX: Final = 3
 
 
-class PaymentsMoved(Exception):
-    """Rolls a claim back whose payments are not those of its quote."""
-
-
 class Opening:
     """Opens one batch for all that waited at a moment, or several where a cap or the exchange's maximum splits it."""
 
-    def __init__(self, run: Run, findings: Findings, reason: Reason) -> None:
-        self._run = run
-        self._findings = findings
+    def __init__(self, check: CheckContext, snapshot: Snapshot, reason: Reason) -> None:
+        self._check = check
+        self._snapshot = snapshot
         self._reason = reason
-        self._selection = quoting.select_all(findings.pending, findings.policy.max_batch_usd)
+        self._selection = select_all(snapshot.pending, snapshot.policy.max_batch_usd)
         self._check_id: int | None = None
         self._is_split = False
         self.opened: list[uuid.UUID] = []
 
     def open_all(self) -> Reason:
         """Open what is due; returns the reason for it, or why nothing was opened after all."""
-        log_opening(self._findings, self._reason)
+        log_opening(self._snapshot, self._reason)
         for _ in range(BATCHES_MAX):
             try:
                 batch = self._open_one()
@@ -48,35 +53,35 @@ class Opening:
                 log_exchange_unavailable(error)
                 return self._reason if self.opened else Reason.EXCHANGE_UNAVAILABLE
             self.opened.append(batch.batch_conversion_id)
-            if try_to_advance(self._run, batch) or not self._more_may_open(batch):
+            if try_to_advance(self._check, batch) or not self._more_may_open(batch):
                 break
         return self._reason
 
     def _open_one(self) -> Batch:
         """Quote and claim, until the payments claimed are the payments quoted."""
         for _ in range(CLAIMS_MAX):
-            offer = quoting.fit(self._run.session, self._run.exchange, self._selection, self._run.policy)
+            offer = quoting.fit(self._check.session, self._check.exchange, self._selection, self._check.policy)
             self._is_split = offer.selection != self._selection
             try:
-                return read_batch(self._run, self._claim(offer))
+                return read_batch(self._check.session, self._claim(offer))
             except PaymentsMoved:
                 continue
         raise NoQuote(Reason.CLAIM_CONTENDED)
 
-    def _claim(self, offer: quoting.Offer) -> uuid.UUID:
+    def _claim(self, offer: Offer) -> uuid.UUID:
         """Insert the batch, move its payments and write the check's row, all or nothing."""
-        with self._run.session.transaction() as transaction:
+        with self._check.session.transaction() as transaction:
             batch_conversion_id = create_batch_conversion(
                 transaction,
                 offer=offer,
-                threshold_usd=self._findings.threshold.threshold_usd,
+                threshold_usd=self._snapshot.threshold.threshold_usd,
                 reason=self._reason,
-                now=self._run.now(),
+                now=self._check.now(),
             )
             if batch_conversion_id is None:
-                raise PaymentsMoved
+                raise PaymentsMoved("the payments claimed are not those of the quote")
             if self._check_id is None:
-                check_id = record_opening(transaction, self._findings, self._reason, batch_conversion_id)
+                check_id = record_opening(transaction, self._snapshot, self._reason, batch_conversion_id)
             else:
                 check_id = self._check_id
                 transaction.execute("count_batch_of_check", check_id=check_id)
@@ -88,28 +93,22 @@ class Opening:
 
         Not after a batch that had to be released: its payments would be claimed again at once, for the same end.
         """
-        if not self._is_split or read_batch(self._run, latest.batch_conversion_id).status == "failed":
+        if not self._is_split or read_batch(self._check.session, latest.batch_conversion_id).status == "failed":
             return False
-        with self._run.session.transaction() as transaction:
-            left = transaction.row("get_pending_to_quote", **whole(self._selection).parameters)
-            in_flight = transaction.row("count_batches_in_flight")
-        limit = self._run.policy.max_in_flight
+        left = self._check.session.row("get_pending_to_quote", **self._selection.uncapped.parameters)
+        in_flight = self._check.session.row("count_batches_in_flight")
+        limit = self._check.policy.max_in_flight
         room = limit is None or in_flight is None or in_flight["batches"] < limit
         return room and left is not None and left["payments"] > 0
 
 
-def whole(selection: Selection) -> Selection:
-    """Return the selection without its caps."""
-    return replace(selection, usd_max=None, eth_max=None)
-
-
-def try_to_advance(run: Run, batch: Batch) -> Reason | None:
+def try_to_advance(check: CheckContext, batch: Batch) -> Reason | None:
     """Advance a batch; what stopped it is said and returned, and stays for the next check.
 
-    A batch that had to be released is no obstacle: its payments wait for another.
+    A batch that had to be released stops nothing: its payments wait for another.
     """
     try:
-        advance(run, batch)
+        advance(check, batch)
     except (ExchangeUnavailable, ExchangeRefused) as error:
         log_exchange_unavailable(error, batch)
         return Reason.EXCHANGE_UNAVAILABLE
@@ -127,7 +126,7 @@ def log_exchange_unavailable(error: MicroBatchError, batch: Batch | None = None)
 def create_batch_conversion(
     transaction: Transaction,
     *,
-    offer: quoting.Offer,
+    offer: Offer,
     threshold_usd: Decimal,
     reason: str,
     now: datetime,

@@ -9,11 +9,9 @@ from typing import Any, Final
 from shared import logs
 from shared.errors import BatchConflict, ExchangeUnfinished, RuleViolated
 from shared.flow import events
-from shared.flow.batches import Batch
-from shared.model.money import UNIT, dollars, plain, round_down, to_units
-from shared.model.policy import is_within
-from shared.outside import changenow
-from shared.outside.changenow import ExchangeState
+from shared.model.batch import Batch
+from shared.model.exchange import ExchangeState
+from shared.model.money import UNIT, dollars, is_within, plain, round_down, to_units
 from shared.outside.database import Transaction
 
 AMOUNT_TOLERANCE_USDT: Final = Decimal("0.000001")  # USDT has six decimals on Ethereum
@@ -28,14 +26,14 @@ class Settlement:
     settled_by: str
 
 
-def received_usdt(state: ExchangeState) -> Decimal:
-    """Return what ChangeNow paid out (eight decimals, rounded down).
+def require_payout(state: ExchangeState) -> Decimal:
+    """Return what the exchange paid out (eight decimals, rounded down).
 
     Raises ExchangeUnfinished while that is not known, BatchConflict where it will never be.
     """
-    if state.status in changenow.LOST:
+    if state.is_lost:
         raise BatchConflict(f"ChangeNow says {state.status}: no USDT was paid out for this exchange")
-    if state.status != changenow.Status.FINISHED or state.received_usdt is None:
+    if not state.is_finished or state.received_usdt is None:
         raise ExchangeUnfinished(f"ChangeNow says {state.status}: the amount is not final yet")
     return round_down(state.received_usdt)
 

@@ -47,6 +47,11 @@ def round_down(amount: Decimal, places: int = PLACES) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_DOWN, context=_WIDE)
 
 
+def is_within(amount: Decimal, expected: Decimal, deviation_pct: Decimal) -> bool:
+    """Tell whether an amount strays from the expected one by at most so many percent, either way."""
+    return abs(amount - expected) * 100 <= expected * deviation_pct
+
+
 def to_units(amount: Decimal) -> int:
     """Count an amount in units of 1e-8; raises ValueImpossible where that would lose digits."""
     if not amount.is_finite():

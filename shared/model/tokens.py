@@ -12,7 +12,7 @@ import struct
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -32,7 +32,6 @@ class SwapExecuted:
     cn_api_id: str
     tx_hash: str
     received_usdt: Decimal
-    sent_at: datetime
 
 
 def encrypt_microbatch_to_gchostpay1_token(
@@ -70,7 +69,7 @@ def decrypt_gchostpay1_to_microbatch_token(
 
     Raises TokenUnreadable, TokenRejected (signature, age) or ValueImpossible (values that cannot exist).
     """
-    payload = _verified_payload(_decode(token), signing_keys)
+    payload = _verify(_decode(token), signing_keys)
     reader = _Reader(payload)
     batch_id = reader.text()
     cn_api_id = reader.text()
@@ -78,13 +77,12 @@ def decrypt_gchostpay1_to_microbatch_token(
     (received,) = reader.numbers(">d")
     (sent_at_s,) = reader.numbers(">Q")
     reader.end()
-    sent_at = _sent_at(sent_at_s, now, age_max)
+    _require_age(sent_at_s, now, age_max)
     return SwapExecuted(
-        _batch_id(batch_id),
-        _visible(cn_api_id, "the exchange id"),
-        _visible(tx_hash, "the transaction hash"),
-        _received(received),
-        sent_at,
+        _read_batch_id(batch_id),
+        _require_visible(cn_api_id, "the exchange id"),
+        _require_visible(tx_hash, "the transaction hash"),
+        _read_received(received),
     )
 
 
@@ -145,7 +143,7 @@ def _decode(token: str) -> bytes:
     return raw
 
 
-def _verified_payload(raw: bytes, signing_keys: Sequence[str]) -> bytes:
+def _verify(raw: bytes, signing_keys: Sequence[str]) -> bytes:
     payload, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
     matches = [hmac.compare_digest(signature, _sign(payload, key)) for key in signing_keys]
     if not any(matches):
@@ -153,16 +151,15 @@ def _verified_payload(raw: bytes, signing_keys: Sequence[str]) -> bytes:
     return payload
 
 
-def _sent_at(sent_at_s: float, now: datetime, age_max: timedelta) -> datetime:
+def _require_age(sent_at_s: float, now: datetime, age_max: timedelta) -> None:
     oldest_s, newest_s = (now - age_max).timestamp(), (now + FUTURE_MAX).timestamp()
     if sent_at_s < int(oldest_s):
         raise TokenRejected(f"the token is older than {age_max}")
     if sent_at_s > newest_s:
         raise TokenRejected("the token comes from the future; check the clocks")
-    return datetime.fromtimestamp(sent_at_s, UTC)
 
 
-def _batch_id(text: str) -> uuid.UUID:
+def _read_batch_id(text: str) -> uuid.UUID:
     try:
         batch_id = uuid.UUID(text)
     except ValueError as error:
@@ -172,13 +169,13 @@ def _batch_id(text: str) -> uuid.UUID:
     return batch_id
 
 
-def _visible(text: str, what: str) -> str:
+def _require_visible(text: str, what: str) -> str:
     if not text or not text.isprintable() or text != text.strip():
         raise ValueImpossible(f"{what} is empty or holds characters that cannot be shown")
     return text
 
 
-def _received(value: float) -> Decimal:
+def _read_received(value: float) -> Decimal:
     received_usdt = decimal_from_double(value)
     if not 0 < received_usdt <= AMOUNT_MAX:
         raise ValueImpossible("the received amount is not above 0, or larger than can be stored")

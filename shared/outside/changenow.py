@@ -7,25 +7,40 @@ surely never reached ChangeNow; the next check repeats it otherwise (an exchange
 import json
 import re
 import time
-from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Final
 
 import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from shared.errors import ExchangeRefused, ExchangeUnavailable, ValueImpossible
-from shared.model.money import AMOUNT_MAX, parse_amount, plain
+from shared.model.exchange import CreatedExchange, ExchangeState, Phase, Range
+from shared.model.money import AMOUNT_MAX, parse_amount, plain, round_down
 
 ANSWER_BYTES_MAX: Final = 1024 * 1024
 READ_BYTES: Final = 64 * 1024
 RETRY_AFTER_MAX_S: Final = 5
 RANGE_MAX_ETH: Final = Decimal("1e30")  # some write "no limit" as a very large number
+ETH: Final = "eth"
+USDT: Final = "usdt"
 NETWORK: Final = "eth"  # both ETH and USDT travel on Ethereum
+USDT_PLACES: Final = 6  # on Ethereum
+PAGE_URL: Final = "https://changenow.io/exchange/txs/"
 BELOW_MINIMUM: Final = "deposit_too_small"
 ABOVE_MAXIMUM: Final = ("out_of_range", "max_amount_exceeded")
 NOT_FOUND: Final = "not_found"
+PHASES: Final = {
+    "new": Phase.PREPARING,
+    "waiting": Phase.WAITING,
+    "confirming": Phase.UNDER_WAY,
+    "exchanging": Phase.UNDER_WAY,
+    "sending": Phase.UNDER_WAY,
+    "verifying": Phase.UNDER_WAY,
+    "finished": Phase.FINISHED,
+    "failed": Phase.FAILED,
+    "expired": Phase.FAILED,
+    "refunded": Phase.REFUNDED,
+}  # any other word means: not final, tell a person
 
 _PASSING: Final = (429, 500, 502, 503, 504)
 _NOT_ABOUT_THE_REQUEST: Final = (
@@ -61,53 +76,6 @@ _CREATING: Final = urllib3.Retry(
 )
 
 
-class Status(StrEnum):
-    """ChangeNow's words for where an exchange is; any other word means: not final, tell a person."""
-
-    NEW = "new"
-    WAITING = "waiting"
-    CONFIRMING = "confirming"
-    EXCHANGING = "exchanging"
-    SENDING = "sending"
-    FINISHED = "finished"
-    FAILED = "failed"
-    REFUNDED = "refunded"
-    VERIFYING = "verifying"
-    EXPIRED = "expired"
-
-
-UNPAID: Final = frozenset({Status.NEW, Status.WAITING})
-LOST: Final = frozenset({Status.FAILED, Status.EXPIRED, Status.REFUNDED})
-
-
-@dataclass(frozen=True)
-class Range:
-    """The ETH that one exchange takes; *max_eth* is None where there is no upper limit."""
-
-    min_eth: Decimal
-    max_eth: Decimal | None
-
-
-@dataclass(frozen=True)
-class CreatedExchange:
-    """An exchange that waits for its deposit."""
-
-    cn_api_id: str
-    payin_address: str
-    estimated_usdt: Decimal | None
-
-
-@dataclass(frozen=True)
-class ExchangeState:
-    """Where an exchange is; *received_usdt* is what was paid out, known once it is finished."""
-
-    cn_api_id: str
-    status: str
-    received_usdt: Decimal | None
-    expected_eth: Decimal | None
-    payin_hash: str | None
-
-
 class ChangeNow:
     """A client for one API key; raises ExchangeRefused for an answer that is final, ExchangeUnavailable otherwise."""
 
@@ -120,22 +88,22 @@ class ChangeNow:
 
     def estimate_eth(self, amount_usd: Decimal) -> Decimal:
         """Estimate the ETH that dollars are worth now, with USDT standing for the dollar."""
-        return self._estimate("usdt", "eth", amount_usd)
+        return self._estimate(USDT, ETH, round_down(amount_usd, USDT_PLACES))
 
     def estimate_usdt(self, amount_eth: Decimal) -> Decimal:
         """Estimate the USDT that would arrive for *amount_eth*, after all fees."""
-        return self._estimate("eth", "usdt", amount_eth)
+        return self._estimate(ETH, USDT, amount_eth)
 
     def get_range(self) -> Range:
         """Read the smallest and largest deposit, in ETH, that an exchange to USDT takes now."""
-        answer = self._get("/exchange/range", {**_pair("eth", "usdt"), "flow": "standard"})
-        smallest = _amount(answer, "minAmount")
-        return Range(Decimal(0) if smallest is None else smallest, _amount(answer, "maxAmount", RANGE_MAX_ETH))
+        answer = self._get("/exchange/range", {**_pair(ETH, USDT), "flow": "standard"})
+        smallest = _read_amount(answer, "minAmount")
+        return Range(Decimal(0) if smallest is None else smallest, _read_amount(answer, "maxAmount", RANGE_MAX_ETH))
 
     def create_exchange(self, *, amount_eth: Decimal, payout_address: str, refund_address: str) -> CreatedExchange:
         """Make an exchange of *amount_eth* into USDT at *payout_address*; nothing moves until somebody pays it."""
         body = {
-            **_pair("eth", "usdt"),
+            **_pair(ETH, USDT),
             "fromAmount": plain(amount_eth),
             "toAmount": "",
             "address": payout_address,
@@ -146,28 +114,34 @@ class ChangeNow:
             "type": "direct",
         }
         answer = self._request("POST", "/exchange", body=body, retries=_CREATING)
-        _same_if_given(answer, "payoutAddress", payout_address)
-        _same_if_given(answer, "refundAddress", refund_address)
-        if (taken_eth := _amount(answer, "fromAmount")) not in (None, amount_eth):
+        _require_same_if_given(answer, "payoutAddress", payout_address)
+        _require_same_if_given(answer, "refundAddress", refund_address)
+        if (taken_eth := _read_amount(answer, "fromAmount")) not in (None, amount_eth):
             raise ExchangeUnavailable(f"ChangeNow made an exchange for {taken_eth} ETH, not {amount_eth}")
         return CreatedExchange(
-            cn_api_id=_field(answer, "id"),
-            payin_address=_field(answer, "payinAddress"),
-            estimated_usdt=_amount(answer, "toAmount"),
+            cn_api_id=_read_field(answer, "id"),
+            payin_address=_read_field(answer, "payinAddress"),
+            estimated_usdt=_read_amount(answer, "toAmount"),
         )
 
     def get_exchange(self, cn_api_id: str) -> ExchangeState:
-        """Read where an exchange is; raises ExchangeRefused with code ``not_found`` for one that does not exist."""
+        """Read where an exchange is; raises ExchangeRefused (``is_not_found``) for one that does not exist."""
         answer = self._get("/exchange/by-id", {"id": cn_api_id})
         if answer.get("id", cn_api_id) != cn_api_id:
             raise ExchangeUnavailable("ChangeNow answered about another exchange")
+        status = _read_field(answer, "status").lower()
         return ExchangeState(
             cn_api_id=cn_api_id,
-            status=_field(answer, "status").lower(),
-            received_usdt=_amount(answer, "amountTo"),
-            expected_eth=_amount(answer, "expectedAmountFrom"),
-            payin_hash=_visible(answer.get("payinHash")),
+            status=status,
+            phase=PHASES.get(status, Phase.UNDER_WAY),
+            received_usdt=_read_amount(answer, "amountTo"),
+            expected_eth=_read_amount(answer, "expectedAmountFrom"),
+            payin_hash=_read_visible(answer.get("payinHash")),
         )
+
+    def get_page_url(self, cn_api_id: str) -> str:
+        """Return the page on which a person sees an exchange."""
+        return PAGE_URL + cn_api_id
 
     def _estimate(self, from_currency: str, to_currency: str, amount: Decimal) -> Decimal:
         query = {
@@ -176,7 +150,7 @@ class ChangeNow:
             "flow": "standard",
             "type": "direct",
         }
-        estimated = _amount(self._get("/exchange/estimated-amount", query), "toAmount")
+        estimated = _read_amount(self._get("/exchange/estimated-amount", query), "toAmount")
         if estimated is None:
             raise ExchangeUnavailable("ChangeNow gave an estimate without toAmount")
         return estimated
@@ -204,13 +178,13 @@ class ChangeNow:
                 retries=retries,
                 preload_content=False,
             )
-            text = self._read(response)
+            text = self._read_body(response)
         except HTTPError as error:
             cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
             raise ExchangeUnavailable(f"ChangeNow did not answer {method} {path}: {type(cause).__name__}") from error
-        return _document(response.status, text, f"{method} {path}")
+        return _parse_document(response.status, text, f"{method} {path}")
 
-    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+    def _read_body(self, response: urllib3.BaseHTTPResponse) -> bytes:
         """Read a body within the time-out as a whole; one that drips byte by byte would pass every single read."""
         until_s = time.monotonic() + self._timeout_s
         text = bytearray()
@@ -233,12 +207,12 @@ def _pair(from_currency: str, to_currency: str) -> dict[str, str]:
     }
 
 
-def _document(status: int, text: bytes, asked: str) -> dict[str, Any]:
+def _parse_document(status: int, text: bytes, asked: str) -> dict[str, Any]:
     """Read an answer as JSON with every number a Decimal, and tell refusals from trouble."""
     if len(text) > ANSWER_BYTES_MAX:
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with more than {ANSWER_BYTES_MAX} bytes")
     try:
-        document = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number)
+        document = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with {status} and no JSON") from error
     if not isinstance(document, dict):
@@ -248,14 +222,20 @@ def _document(status: int, text: bytes, asked: str) -> dict[str, Any]:
     code, message = str(document.get("error", ""))[:60], str(document.get("message", ""))[:200]
     if status >= 500 or status in _NOT_ABOUT_THE_REQUEST or not code:
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with {status} {code}: {message}")
-    raise ExchangeRefused(code, message, status)
+    raise ExchangeRefused(
+        f"ChangeNow refused ({status} {code}): {message}",
+        code=code,
+        is_not_found=code == NOT_FOUND or status == 404,
+        is_below_minimum=code == BELOW_MINIMUM,
+        is_above_maximum=code in ABOVE_MAXIMUM,
+    )
 
 
-def _no_number(text: str) -> Decimal:
+def _refuse_constant(text: str) -> Decimal:
     raise ValueError(f"{text} is not a number")
 
 
-def _amount(answer: dict[str, Any], name: str, largest: Decimal = AMOUNT_MAX) -> Decimal | None:
+def _read_amount(answer: dict[str, Any], name: str, largest: Decimal = AMOUNT_MAX) -> Decimal | None:
     """Read an amount above 0 that may be a number, its text, or (null, blank or zero) not known yet."""
     value = answer.get(name)
     if value is None or (isinstance(value, str) and not value.strip()):
@@ -269,20 +249,20 @@ def _amount(answer: dict[str, Any], name: str, largest: Decimal = AMOUNT_MAX) ->
     return amount or None
 
 
-def _field(answer: dict[str, Any], name: str) -> str:
+def _read_field(answer: dict[str, Any], name: str) -> str:
     """Read a text that must be there and that a token and a column can hold."""
-    text = _visible(answer.get(name))
+    text = _read_visible(answer.get(name))
     if text is None:
         raise ExchangeUnavailable(f"ChangeNow gave no {name}")
     return text
 
 
-def _visible(value: Any) -> str | None:
+def _read_visible(value: Any) -> str | None:
     text = value.strip() if isinstance(value, str) else ""
     return text if re.fullmatch(r"[!-~]{1,255}", text) else None
 
 
-def _same_if_given(answer: dict[str, Any], name: str, expected: str) -> None:
+def _require_same_if_given(answer: dict[str, Any], name: str, expected: str) -> None:
     """Refuse an exchange that would pay somebody else; addresses differ in case alone (EIP-55)."""
     given = answer.get(name)
     if given and str(given).strip().lower() != expected.lower():

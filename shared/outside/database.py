@@ -16,7 +16,7 @@ from pg8000.dbapi import Connection
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from shared.errors import DatabaseUnavailable, RuleViolated
-from shared.outside.statements import STATEMENTS, Statements
+from shared.outside.statements import LOCKED, STATEMENTS, Statement, Statements
 from shared.settings import DatabaseSettings
 
 Row = dict[str, Any]
@@ -29,7 +29,7 @@ IDLE_CONNECTIONS_MAX: Final = 4
 PLANS: Final = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 EXCLUSIVE_IDLE_MAX_S: Final = 300  # longer than any call to a peer; a frozen instance loses its lock after it
 
-_LOST: Final = (
+CONNECTION_LOST: Final = (
     InterfaceError,
     OSError,
     struct.error,
@@ -39,12 +39,8 @@ _LOST: Final = (
 _CHECK_VIOLATIONS: Final = ("23", "22")  # integrity and data exceptions: the database's rules
 
 
-class Transaction:
-    """Runs named statements inside one transaction."""
-
-    def __init__(self, connection: Connection, statements: Statements = STATEMENTS) -> None:
-        self._connection = connection
-        self._statements = statements
+class Queries:
+    """Named statements; who runs them says on which connection, and what of them is kept."""
 
     def rows(self, name: str, **parameters: Any) -> list[Row]:
         """Run a statement and return its rows as dicts by column name."""
@@ -61,29 +57,44 @@ class Transaction:
         return int(self._run(name, parameters).row_count)
 
     def _run(self, name: str, parameters: dict[str, Any]) -> Any:
-        text, to_values = self._statements.ready(name)
-        values = to_values(parameters)
-        with translated(name):
-            return self._connection.execute_unnamed(text, vals=values)
+        raise NotImplementedError
 
 
-class Session:
-    """A connection of one's own, for as long as an exclusive run lasts."""
+class _ConnectionQueries(Queries):
+    """Runs statements on one connection; by themselves each is a transaction of its own."""
 
     def __init__(self, connection: Connection, statements: Statements = STATEMENTS) -> None:
         self._connection = connection
         self._statements = statements
 
+    def _run(self, name: str, parameters: dict[str, Any]) -> Any:
+        return _run_statement(self._connection, self._statements.ready(name), name=name, parameters=parameters)
+
+
+class Transaction(_ConnectionQueries):
+    """Runs named statements inside one transaction."""
+
+    def lock_row(self, name: str, **parameters: Any) -> Row | None:
+        """Run a reading statement and hold the row that it finds until the transaction ends; None where none is."""
+        return self.row(f"{name}{LOCKED}", **parameters)
+
+
+class Session(_ConnectionQueries):
+    """A connection of one's own, for as long as an exclusive run lasts."""
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction on the session's connection; it commits at the end of the block."""
-        _simple(self._connection, "BEGIN")
-        with _ended(self._connection):
+        _run_simple(self._connection, "BEGIN")
+        with _commit_or_roll_back(self._connection):
             yield Transaction(self._connection, self._statements)
 
 
-class Database:
-    """Hands out transactions; safe for threads, each of which gets a connection of its own."""
+class Database(Queries):
+    """Hands out transactions; safe for threads, each of which gets a connection of its own.
+
+    A statement run on it directly may run twice where a connection breaks: for reads, and writes that do no more twice.
+    """
 
     def __init__(
         self,
@@ -106,8 +117,8 @@ class Database:
 
         Raises DatabaseUnavailable (also when it is unknown whether the commit arrived) or RuleViolated.
         """
-        connection = self._opened("BEGIN")
-        with self._returned(connection), _ended(connection):
+        connection, _ = self._begin(partial(_run_simple, text="BEGIN"))
+        with self._keep_or_discard(connection), _commit_or_roll_back(connection):
             yield Transaction(connection, self._statements)
 
     @contextmanager
@@ -117,15 +128,17 @@ class Database:
         The lock is the session's: it ends with the process, and the server ends the session of an instance that was
         frozen for EXCLUSIVE_IDLE_MAX_S.
         """
-        connection = self._opened(f"SET idle_session_timeout = '{EXCLUSIVE_IDLE_MAX_S}s'")
-        with self._returned(connection):
-            context = _simple(connection, f"SELECT pg_try_advisory_lock({key:d})")
-            if not context.rows[0][0]:
-                _simple(connection, "RESET idle_session_timeout")
-                yield None
-                return
-            yield Session(connection, self._statements)
-            _simple(connection, f"SELECT pg_advisory_unlock({key:d}); RESET idle_session_timeout")
+        first = f"SET idle_session_timeout = '{EXCLUSIVE_IDLE_MAX_S}s'"
+        connection, _ = self._begin(partial(_run_simple, text=first))
+        last = "RESET idle_session_timeout"
+        try:
+            is_held = _run_simple(connection, f"SELECT pg_try_advisory_lock({key:d})").rows[0][0]
+            yield Session(connection, self._statements) if is_held else None
+        except BaseException:
+            _discard(connection)
+            raise
+        with suppress(DatabaseUnavailable), self._keep_or_discard(connection):  # a session that is lost holds no lock
+            _run_simple(connection, f"SELECT pg_advisory_unlock({key:d}); {last}" if is_held else last)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -134,31 +147,45 @@ class Database:
         for connection in connections:
             _discard(connection)
 
-    def _opened(self, first_statement: str) -> Connection:
-        """Send the first statement on an idle connection, or on a new one if that one turns out to be dead.
+    def _run(self, name: str, parameters: dict[str, Any]) -> Any:
+        statement = self._statements.ready(name)
+        connection, context = self._begin(
+            partial(_run_statement, statement=statement, name=name, parameters=parameters)
+        )
+        with self._keep_or_discard(connection):
+            return context
+
+    def _begin(self, first: Callable[[Connection], Any]) -> tuple[Connection, Any]:
+        """Do the first thing on an idle connection, or on a new one if that one turns out to be dead.
 
         Whatever ended one idle connection has most likely ended the others too, and each could cost a time-out.
         """
         while connection := self._take_idle():
             try:
                 _limit_reads(connection, self._probe_timeout_s)
-                _simple(connection, first_statement)
+                context = first(connection)
             except DatabaseUnavailable:
                 _discard(connection)
                 self.close()
+            except BaseException:
+                _discard(connection)
+                raise
             else:
                 _limit_reads(connection, self._read_timeout_s)
-                return connection
+                return connection, context
         connection = self._connect()
-        _simple(connection, first_statement)
-        return connection
+        try:
+            return connection, first(connection)
+        except BaseException:
+            _discard(connection)
+            raise
 
     def _take_idle(self) -> Connection | None:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
     @contextmanager
-    def _returned(self, connection: Connection) -> Iterator[None]:
+    def _keep_or_discard(self, connection: Connection) -> Iterator[None]:
         """Keep a connection for the next caller, unless the block failed: then nothing is known of its state."""
         try:
             yield
@@ -199,9 +226,9 @@ def connect(settings: DatabaseSettings) -> Connection:
         "tcp_keepalives_count": "3",
     }
     startup = {"options": " ".join(f"-c {key}={value}" for key, value in options.items())}
-    opened = _connect_cloud_sql if settings.address.connection_name else _connect_tcp
+    open_connection = _connect_cloud_sql if settings.address.connection_name else _connect_tcp
     try:
-        connection = opened(settings, startup)
+        connection = open_connection(settings, startup)
     except Exception as error:  # the connector lets aiohttp's, google.auth's and its own errors through
         raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {_reason(error)}") from error
     connection.autocommit = True
@@ -216,7 +243,7 @@ def _read_timeout_s(settings: DatabaseSettings) -> int:
 
 def _limit_reads(connection: Connection, timeout_s: float) -> None:
     """Let the driver wait at most so long for the server; it has no setting for a socket that it was given."""
-    with translated("the setting of a time-out"):
+    with translate_errors("the setting of a time-out"):
         connection._usock.settimeout(timeout_s)  # noqa: SLF001
 
 
@@ -270,7 +297,7 @@ def _connector(timeout_s: int) -> Any:
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
+def translate_errors(what: str) -> Iterator[None]:
     """Turn the driver's errors into ours: what a rule of the database refused, and all that may heal."""
     try:
         yield
@@ -279,24 +306,34 @@ def translated(what: str) -> Iterator[None]:
         if str(facts.get("C", ""))[:2] in _CHECK_VIOLATIONS:
             raise RuleViolated(str(facts.get("n", "")), str(facts.get("M", ""))) from error
         raise DatabaseUnavailable(f"PostgreSQL did not run {what}: {_reason(error)}") from error
-    except _LOST as error:
+    except CONNECTION_LOST as error:
         raise DatabaseUnavailable(f"the connection was lost in {what}: {_reason(error)}") from error
 
 
-def _simple(connection: Connection, text: str) -> Any:
-    with translated(text.partition(" ")[0]):
+def _run_statement(connection: Connection, statement: Statement, *, name: str, parameters: dict[str, Any]) -> Any:
+    """Run a statement: one round trip where it has no parameters, three where it has."""
+    text, to_values = statement
+    values = to_values(parameters)
+    with translate_errors(name):
+        if not values:
+            return connection.execute_simple(text)
+        return connection.execute_unnamed(text, vals=values)
+
+
+def _run_simple(connection: Connection, text: str) -> Any:
+    with translate_errors(text.partition(" ")[0]):
         return connection.execute_simple(text)
 
 
 @contextmanager
-def _ended(connection: Connection) -> Iterator[None]:
+def _commit_or_roll_back(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
         with suppress(DatabaseUnavailable, RuleViolated):
-            _simple(connection, "ROLLBACK")
+            _run_simple(connection, "ROLLBACK")
         raise
-    _simple(connection, "COMMIT")
+    _run_simple(connection, "COMMIT")
 
 
 def _discard(connection: Connection) -> None:

@@ -18,30 +18,30 @@ class GoogleClient(Generic[Client]):
         self._making = Lock()
 
     @property
-    def made(self) -> bool:
+    def is_made(self) -> bool:
         """Whether it is there already."""
         return self._made is not None
 
     def prepare(self) -> None:
         """Begin to make it beside something that is waited for anyway; nothing to do once it is made."""
-        if not self.made:
-            Thread(target=self._prepared, daemon=True).start()
+        if not self.is_made:
+            Thread(target=self._try_to_make, daemon=True).start()
 
     def get(self) -> Client:
         """Return the client; raises whatever making it raises, and tries again next time."""
         with self._making:
             if self._made is None:
-                with _collector_paused():
+                with _pause_collector():
                     self._made = self._make()
             return self._made
 
-    def _prepared(self) -> None:
+    def _try_to_make(self) -> None:
         with suppress(Exception):  # whatever it is, get() meets it again and its caller can say so
             self.get()
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def _pause_collector() -> Iterator[None]:
     """Keep garbage collection out of an import: all that it makes stays, and would be looked at again and again."""
     was_enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Secret Manager: the operators' controls, read through the API in every check."""
+"""Secret Manager: the operators' levers, read through the API in every check."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from pg8000.native import to_statement
 
+LOCKED: Final = "/locked"  # after a name: the same statement, its rows held until the transaction ends
+
 Statement = tuple[str, Callable[[dict[str, Any]], Any]]  # with $1 for a parameter; what puts the values in order
 
 
@@ -32,7 +34,8 @@ class Statements:
     def ready(self, name: str) -> Statement:
         """Return a statement ready for the driver, which takes a millisecond for each: a first request runs few."""
         if name not in self._ready:
-            self._ready[name] = to_statement(self.texts[name])
+            plain, locked, _ = name.partition(LOCKED)
+            self._ready[name] = to_statement(self.texts[plain] + ("\nFOR UPDATE" if locked else ""))
         return self._ready[name]
 
 

@@ -7,8 +7,8 @@ VALUES (
     CAST(:batch_conversion_id AS uuid), :total_usd, CAST(:threshold_usd AS numeric), 'pending', :reason, :payments,
     :amount_eth, :quoted_usdt, CAST(:now AS timestamp), CAST(:now AS timestamp));
 
--- name: lock_batch
--- The whole state of a batch, held until the transaction ends.
+-- name: read_batch
+-- The whole state of a batch; held until the transaction ends where it is to be changed.
 SELECT
     batch_conversion_id,
     total_eth_usd AS total_usd,
@@ -30,8 +30,7 @@ SELECT
     stuck_reported_at AT TIME ZONE 'UTC' AS stuck_reported_at,
     created_at AT TIME ZONE 'UTC' AS created_at
 FROM batch_conversions
-WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
-FOR UPDATE;
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid);
 
 -- name: list_batches_to_resume
 -- Batches without an order, oldest first; one whose order may be out for too long to be sent again is left to

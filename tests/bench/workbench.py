@@ -20,6 +20,7 @@ from sandbox.postgres.server import Postgres
 from sandbox.processes.keeper import _descendants
 from sandbox.pubsub.server import PubSub
 from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess, Target
+from shared.model.policy import THRESHOLD_SECRET
 from tests.bench.payments import PRICE_USD, Payments
 from tests.e2e.stage import EVENT_HEADERS
 from tests.rig import (
@@ -87,7 +88,7 @@ class Workbench:
 
     def set_threshold(self, text: str) -> None:
         """Set the threshold."""
-        self.peers.secrets.add_version(PROJECT, "MICRO_BATCH_THRESHOLD_USD", text)
+        self.peers.secrets.add_version(PROJECT, THRESHOLD_SECRET, text)
 
     def wait_below(self) -> None:
         """Set a threshold that nothing reaches."""

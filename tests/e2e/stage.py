@@ -15,11 +15,10 @@ import requests
 
 from sandbox.world.function_process import FunctionProcess
 from sandbox.world.functions import Functions
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from tests.rig import API_KEY, PROJECT, SIGNING_KEY, Peers, Rig
 from tests.sessions import open_session
 
-THRESHOLD: Final = "MICRO_BATCH_THRESHOLD_USD"
-POLICY: Final = "MICRO_BATCH_POLICY"
 PATIENCE_S: Final = 60
 EVENT_HEADERS: Final = {
     "Content-Type": "application/json",
@@ -70,7 +69,7 @@ class Stage:
         self.rig.peers.exchange.faults.clear()
         self.rig.peers.tasks.faults.clear()
         self.rig.peers.secrets.faults.clear()
-        for secret_id in (THRESHOLD, POLICY):
+        for secret_id in (THRESHOLD_SECRET, POLICY_SECRET):
             with suppress(KeyError):
                 self.rig.peers.secrets.delete_secret(PROJECT, secret_id)
         self.rig.set_threshold("20.00")

@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from sandbox.wire import faults
-from tests.e2e.stage import EVENT_HEADERS, PATIENCE_S, POLICY, Stage
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
+from tests.e2e.stage import EVENT_HEADERS, PATIENCE_S, Stage
 from tests.rig import PROJECT, decode, encode, response_payload, sign
 
 GOOD = {"message": {"messageId": "1", "data": "Y2hlY2s="}, "subscription": "s"}
@@ -180,9 +181,9 @@ def test_secrets_that_cannot_be_read(stage: Stage) -> None:
     stage.rig.pay("24.99")
     stage.rig.set_threshold("25.00")
     stage.tick()
-    stage.rig.peers.secrets.disable(PROJECT, "MICRO_BATCH_THRESHOLD_USD")
+    stage.rig.peers.secrets.disable(PROJECT, THRESHOLD_SECRET)
     assert stage.tick().status_code == 200
-    stage.rig.peers.secrets.delete_secret(PROJECT, "MICRO_BATCH_THRESHOLD_USD")
+    stage.rig.peers.secrets.delete_secret(PROJECT, THRESHOLD_SECRET)
     assert stage.tick().status_code == 200
     assert [row["threshold_source"] for row in stage.rig.checks()] == ["secret", "last_valid", "last_valid"]
     assert {row["threshold_usd"] for row in stage.rig.checks()} == {Decimal(25)}
@@ -281,6 +282,6 @@ def test_what_goes_into_a_log_keeps_its_line(stage: Stage) -> None:
 def test_a_policy_with_a_secrets_text_is_not_told(stage: Stage) -> None:
     """Somebody stores a key in the wrong secret: the warning does not repeat it."""
     stage.rig.set_threshold("signing-key-for-tests")
-    stage.rig.peers.secrets.add_version(PROJECT, POLICY, '{"signing-key-for-tests": 1}')
+    stage.rig.peers.secrets.add_version(PROJECT, POLICY_SECRET, '{"signing-key-for-tests": 1}')
     stage.tick()
     assert stage.events() == ["policy_fallback", "threshold_fallback", "check_completed"]

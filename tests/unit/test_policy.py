@@ -6,9 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from shared.errors import ControlInvalid
-from shared.flow.levers import policy_text
-from shared.model.policy import Pending, Policy, Reason, decide, is_within, parse_policy, parse_threshold
+from shared.errors import LeverInvalid
+from shared.model.decision import Pending, decide
+from shared.model.money import is_within
+from shared.model.policy import Policy, parse_policy, parse_threshold, policy_text
+from shared.model.reasons import Reason
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -41,7 +43,7 @@ def test_a_threshold_is_read(payload: bytes) -> None:
 )
 def test_a_bad_threshold_is_refused(payload: bytes) -> None:
     """Anything else is no threshold."""
-    with pytest.raises(ControlInvalid):
+    with pytest.raises(LeverInvalid):
         parse_threshold(payload)
 
 
@@ -79,7 +81,7 @@ def test_a_policy_is_read_and_written() -> None:
 )
 def test_a_bad_policy_is_refused_whole(document: bytes) -> None:
     """An unknown key or one bad value refuses the document."""
-    with pytest.raises(ControlInvalid):
+    with pytest.raises(LeverInvalid):
         parse_policy(document)
 
 

@@ -14,8 +14,8 @@ from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
 from ops.outside.exchange import open_exchange
 from shared.flow.settlement import agree
+from shared.model.exchange import ExchangeState
 from shared.model.money import dollars, plain
-from shared.outside.changenow import ExchangeState
 from shared.outside.database import Database, Row
 
 HUNDRED: Final = Decimal(100)
@@ -46,7 +46,7 @@ def _confirmed(batch: Row, amount_usdt: Decimal) -> ExchangeState:
     if batch["status"] != "swapping":
         raise NotDone(f"batch {name} is {batch['status']}, not swapping; see: ./microbatch batch {name}")
     state = open_exchange().get_exchange(batch["cn_api_id"])
-    if state.received_usdt is None or state.status != "finished":
+    if state.received_usdt is None or not state.is_finished:
         raise NotDone(f"ChangeNow says {state.status}: nothing has been paid out yet")
     if not agree(state.received_usdt, amount_usdt):
         raise NotDone(f"ChangeNow paid out {plain(state.received_usdt)} USDT, not {plain(amount_usdt)}")

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.model.policy import Reason
+from shared.model.reasons import Reason
 from tests.rig import WALLET_ETH, WALLET_USDT, Rig
 
 
@@ -91,13 +91,13 @@ def test_the_threshold_is_read_in_every_check(rig: Rig) -> None:
 def test_a_payment_that_arrives_during_the_quote_stays_pending(rig: Rig) -> None:
     """What the total does not count is not claimed."""
     first = rig.pay("25.00")
-    original = rig.desk.exchange.estimate_usdt
+    original = rig.check_dependencies.exchange.estimate_usdt
 
     def estimate_while_paying(amount_eth: Decimal) -> Decimal:
         rig.pay("7.00")
         return original(amount_eth)
 
-    rig.desk.exchange.estimate_usdt = estimate_while_paying  # type: ignore[method-assign]
+    rig.check_dependencies.exchange.estimate_usdt = estimate_while_paying  # type: ignore[method-assign]
     rig.clock.forward(seconds=1)
     rig.check()
     claimed = [row["id"] for row in rig.payments() if row["batch_conversion_id"]]

@@ -11,7 +11,7 @@ import pytest
 from shared.errors import DatabaseUnavailable, MicroBatchError
 from shared.flow import callback
 from shared.flow.check import CHECK_LOCK, run_check
-from shared.model.policy import Reason
+from shared.model.reasons import Reason
 from shared.outside import database
 from tests.rig import Rig
 from tests.sessions import open_session
@@ -39,8 +39,8 @@ def test_eight_identical_callbacks_settle_once(rig: Rig) -> None:
     (batch,) = rig.batches()
     rig.pay_out(batch, "30.123457")
     token = rig.response(batch, "30.123457")
-    desks = [rig.make_callback_desk() for _ in range(8)]
-    done = at_once(*[lambda desk=desk: callback.accept(desk, token) for desk in desks])
+    desks = [rig.wire_callback() for _ in range(8)]
+    done = at_once(*[lambda desk=desk: callback.process_callback(desk, token) for desk in desks])
     assert sorted(result.records_updated for result in done) == [0] * 7 + [100]
     assert sum(row["accumulated_amount_usdt"] for row in rig.payments()) == Decimal("30.123457")
 
@@ -63,7 +63,7 @@ def test_a_callback_and_the_reconciliation_settle_once(rig: Rig) -> None:
 def test_of_many_checks_at_once_one_opens(rig: Rig) -> None:
     """The others say that a check is in progress, or find nothing left."""
     rig.pay("25.00", "30.00")
-    desks = [rig.make_check_desk() for _ in range(6)]
+    desks = [rig.wire_check() for _ in range(6)]
     outcomes = at_once(*[lambda desk=desk: run_check(desk, forced=False) for desk in desks])
     assert sum(len(outcome.opened) for outcome in outcomes) == 1
     reasons = {outcome.reason for outcome in outcomes}
@@ -108,7 +108,7 @@ def test_payments_that_arrive_all_the_while_are_counted_once(rig: Rig) -> None:
 def test_a_frozen_instance_loses_its_lock(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server ends a session that holds the lock and says nothing; the next check goes on."""
     monkeypatch.setattr(database, "EXCLUSIVE_IDLE_MAX_S", 1)
-    frozen = rig.make_check_desk()
+    frozen = rig.wire_check()
 
     def thaw_too_late() -> None:
         with frozen.database.exclusive(CHECK_LOCK) as session:

@@ -7,10 +7,9 @@ import pytest
 from grpc import StatusCode
 
 from sandbox.wire import faults
-from shared.model.policy import Reason
+from shared.model.policy import THRESHOLD_SECRET
+from shared.model.reasons import Reason
 from tests.rig import PROJECT, Rig
-
-THRESHOLD = "MICRO_BATCH_THRESHOLD_USD"
 
 
 @pytest.mark.parametrize("bad", [b"abc", b"\n", b"-5", b"0", b"NaN", b"Infinity", b"\xff\xfe"])
@@ -28,7 +27,7 @@ def test_a_bad_threshold_keeps_the_last_valid_one(rig: Rig, bad: bytes, caplog: 
 
 def test_without_any_record_the_documents_default_holds(rig: Rig) -> None:
     """$20.00 where nothing was ever known."""
-    rig.peers.secrets.disable(PROJECT, THRESHOLD)
+    rig.peers.secrets.disable(PROJECT, THRESHOLD_SECRET)
     rig.pay("25.00")
     rig.check()
     assert rig.checks()[-1]["threshold_source"] == "default"

@@ -10,7 +10,7 @@ from grpc import StatusCode
 
 from sandbox.pubsub.server import PubSub
 from sandbox.wire import faults
-from shared.flow.callback import accept
+from shared.flow.callback import process_callback
 from shared.flow.check import run_check
 from shared.outside.pubsub import EventPublisher
 from tests.rig import PROJECT, Rig
@@ -30,8 +30,8 @@ def pubsub() -> Iterator[PubSub]:
 def topic(pubsub: PubSub, rig: Rig) -> Iterator[PubSub]:
     """The events' topic, empty, with both use cases publishing to it."""
     publisher = EventPublisher(TOPIC, pubsub.address)
-    rig.desk = replace(rig.desk, publisher=publisher)
-    rig.callback_desk = replace(rig.callback_desk, publisher=publisher)
+    rig.check_dependencies = replace(rig.check_dependencies, publisher=publisher)
+    rig.callback_dependencies = replace(rig.callback_dependencies, publisher=publisher)
     yield pubsub
     pubsub.faults.clear()
     pubsub._published[TOPIC].clear()
@@ -45,7 +45,7 @@ def told(topic: PubSub) -> list[str]:
 def open_batch(rig: Rig) -> dict[str, Any]:
     """Let a check open one more batch, and ChangeNow pay it out."""
     rig.pay("25.00")
-    run_check(rig.desk, forced=False)
+    run_check(rig.check_dependencies, forced=False)
     batch = rig.batches()[-1]
     rig.pay_out(batch, "24.80")
     return batch
@@ -61,9 +61,9 @@ def test_an_error_of_pubsub_fails_no_callback(rig: Rig, topic: PubSub, action: f
     batches = [open_batch(rig) for _ in range(2)]
     topic.faults.add("Publish", action, times=2)
     for batch in batches:
-        accept(rig.callback_desk, rig.response(batch, "24.80"))
+        process_callback(rig.callback_dependencies, rig.response(batch, "24.80"))
     assert [row["conversion_status"] for row in rig.batches()] == ["completed", "completed"]
-    run_check(rig.desk, forced=False)
+    run_check(rig.check_dependencies, forced=False)
     assert told(topic)[-2:] == ["batch.completed", "batch.completed"]
     assert not rig.sql("SELECT id FROM batch_events WHERE published_at IS NULL")
 
@@ -74,7 +74,7 @@ def test_an_error_of_pubsub_fails_no_check(rig: Rig, topic: PubSub) -> None:
     for _ in range(2):
         open_batch(rig)
     assert told(topic) == []
-    run_check(rig.desk, forced=False)
+    run_check(rig.check_dependencies, forced=False)
     assert told(topic) == ["batch.created", "batch.created"]
 
 

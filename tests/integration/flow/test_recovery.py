@@ -10,7 +10,7 @@ from grpc import StatusCode
 
 from sandbox.wire import faults
 from shared.flow.ordering import ORDER_REPEATABLE_FOR
-from shared.model.policy import Reason
+from shared.model.reasons import Reason
 from tests.rig import QUEUE, Rig
 
 CREATE = "POST /exchange"
@@ -219,7 +219,7 @@ def test_a_quote_beyond_the_tolerance_is_never_claimed(paid: Rig, price: str, qu
     """Too little and too much are both refused: dollars taken as another price's ETH."""
     market = paid.peers.exchange.market
     market.eth_price_usd = Decimal(price)
-    original = paid.desk.exchange.estimate_eth
+    original = paid.check_dependencies.exchange.estimate_eth
 
     def estimate_at_another_price(amount_usd: Decimal) -> Decimal:
         market.eth_price_usd = Decimal(quoted_at)
@@ -228,7 +228,7 @@ def test_a_quote_beyond_the_tolerance_is_never_claimed(paid: Rig, price: str, qu
         finally:
             market.eth_price_usd = Decimal(price)
 
-    paid.desk.exchange.estimate_eth = estimate_at_another_price  # type: ignore[method-assign]
+    paid.check_dependencies.exchange.estimate_eth = estimate_at_another_price  # type: ignore[method-assign]
     assert paid.check().reason == Reason.QUOTE_REFUSED
     assert not paid.batches()
     assert paid.checks()[0]["reason"] == "quote_refused"
@@ -254,7 +254,7 @@ def test_below_the_exchanges_minimum_waits(paid: Rig) -> None:
 def test_a_callback_before_the_order_is_on_record(rig: Rig) -> None:
     """GCHostPay1 may be faster than our own record of the order."""
     rig.pay("30.00")
-    original = rig.desk.orders.enqueue_gchostpay1_batch_execution
+    original = rig.check_dependencies.orders.enqueue_gchostpay1_batch_execution
 
     def enqueue_and_be_called_back(batch_id: Any, token: str) -> bool:
         sent = original(batch_id, token)
@@ -263,7 +263,7 @@ def test_a_callback_before_the_order_is_on_record(rig: Rig) -> None:
         rig.call_back(rig.response(batch, "29.50"))
         return sent
 
-    rig.desk.orders.enqueue_gchostpay1_batch_execution = enqueue_and_be_called_back  # type: ignore[method-assign,assignment]
+    rig.check_dependencies.orders.enqueue_gchostpay1_batch_execution = enqueue_and_be_called_back  # type: ignore[method-assign,assignment]
     rig.check()
     (batch,) = rig.batches()
     assert (batch["conversion_status"], batch["task_enqueued_at"] is not None) == ("completed", True)

@@ -96,7 +96,7 @@ FORTUNE_UNITS = 2**51  # from here on a quotient is kept modulo 2^62
 
 def settle_directly(rig: Rig, batch: dict[str, Any], amount_usdt: Decimal) -> int:
     """Complete a batch with an amount that no double carries, past the token and ChangeNow."""
-    with rig.callback_desk.database.transaction() as transaction:
+    with rig.callback_dependencies.database.transaction() as transaction:
         locked = lock_batch(transaction, batch["batch_conversion_id"])
         assert locked is not None
         return settle(transaction, locked, Settlement(amount_usdt, "0xab", "callback"), rig.clock())

@@ -17,7 +17,7 @@ def work_on_closed_streams(database: Database) -> None:
 
 def test_streams_closed_underneath_are_a_lost_connection(rig: Rig) -> None:
     """The driver cannot even say goodbye on such a connection; that does not hide what happened."""
-    database = open_database(rig.desk.settings.database)
+    database = open_database(rig.check_dependencies.settings.database)
     with pytest.raises(DatabaseUnavailable):
         work_on_closed_streams(database)
     with database.transaction() as transaction:

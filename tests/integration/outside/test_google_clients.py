@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.secret_manager.server import SecretManager as SecretManagerServer
 from shared.errors import EventsUnavailable, ExchangeUnfinished, OrderRefused, SecretUnavailable
-from shared.flow.callback import accept
+from shared.flow.callback import process_callback
 from shared.outside.cloud_tasks import OrderQueue
 from shared.outside.pubsub import EventPublisher
 from shared.outside.secret_manager import SecretManager
@@ -26,7 +26,7 @@ def without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 def join_preparing() -> None:
     """Wait for clients that are being made beside."""
     for thread in threading.enumerate():
-        if thread is not threading.current_thread() and "_prepared" in thread.name:
+        if thread is not threading.current_thread() and "_try_to_make" in thread.name:
             thread.join()
 
 
@@ -76,8 +76,8 @@ def test_the_event_client_is_made_while_changenow_is_asked(rig: Rig) -> None:
     rig.check()
     (batch,) = rig.batches()
     publisher = EventPublisher("projects/p/topics/batch-events", "127.0.0.1:1")
-    desk = replace(rig.callback_desk, publisher=publisher)
+    desk = replace(rig.callback_dependencies, publisher=publisher)
     with pytest.raises(ExchangeUnfinished):
-        accept(desk, rig.response(batch, "24.80"))
+        process_callback(desk, rig.response(batch, "24.80"))
     join_preparing()
-    assert publisher.client.made
+    assert publisher.client.is_made

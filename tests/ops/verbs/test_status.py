@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ops.situation.reasons import SAID, explain_reason
-from shared.model.policy import Reason
+from shared.model.reasons import Reason
 from tests.ops.conftest import Shell
 from tests.rig import Rig
 from tests.sessions import open_session, run_sql

@@ -21,11 +21,11 @@ import google.api_core.retry.retry_base as google_retry_base
 import google.api_core.retry.retry_unary as google_retry
 import urllib3.util.retry as http_retry
 from grpc._channel import _UnaryUnaryMultiCallable
-from pg8000.core import CoreConnection
+from pg8000.core import IDLE, CoreConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 import shared
-from shared.outside.statements import STATEMENTS
+from shared.outside.statements import LOCKED, STATEMENTS
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -168,12 +168,16 @@ def _connecting(connection: Any, args: tuple[Any, ...]) -> tuple[str, str]:
 
 def _command(connection: Any, args: tuple[Any, ...]) -> tuple[str, str]:
     text = str(args[0])
+    if text in _statement_names():
+        return _statement(connection, args)
     advisory = next((word for word in ("pg_try_advisory_lock", "pg_advisory_unlock") if word in text), None)
     return "database", advisory or text.partition(" ")[0]
 
 
 def _statement(connection: Any, args: tuple[Any, ...]) -> tuple[str, str]:
-    return "statement", _statement_names().get(args[0], "a statement")
+    """A statement by itself is a transaction of its own: the world can tell a death before it from one after."""
+    is_alone = connection._transaction_status == IDLE
+    return "database" if is_alone else "statement", _statement_names().get(args[0], "a statement")
 
 
 def _request(pool: Any, args: tuple[Any, ...]) -> tuple[str, str]:
@@ -187,7 +191,7 @@ def _rpc(callable_: Any, args: tuple[Any, ...]) -> tuple[str, str]:
 
 @cache
 def _statement_names() -> dict[str, str]:
-    return {STATEMENTS.ready(name)[0]: name for name in STATEMENTS.texts}
+    return {STATEMENTS.ready(name + held)[0]: name for name in STATEMENTS.texts for held in ("", LOCKED)}
 
 
 def _boundary(kind: str, call: str) -> Boundary | None:

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Final
 
 from sandbox.changenow.market import Market
-from shared.model.policy import Reason
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
+from shared.model.reasons import Reason
 from tests.rig import PROJECT
 from tests.simulation.engine.boundaries import installed
 from tests.simulation.engine.chance import drawn_from
@@ -15,7 +16,7 @@ from tests.simulation.engine.running_action import RunningAction
 from tests.simulation.history.vocabulary import Accept, Check, History
 from tests.simulation.world.actions import perform
 from tests.simulation.world.peer_records import RuleBroken
-from tests.simulation.world.servers import POLICY, THRESHOLD, Servers
+from tests.simulation.world.servers import Servers
 from tests.simulation.world.world import World
 
 HOUR: Final = 3600
@@ -69,9 +70,9 @@ def _heal(world: World) -> None:
     world.set_market(
         Market(price, Decimal("0.5"), Decimal(0), network_fees=no_fees, min_eth=Decimal("0.00000001"), max_eth=None)
     )
-    servers.secrets.add_version(PROJECT, THRESHOLD, "0.01")
+    servers.secrets.add_version(PROJECT, THRESHOLD_SECRET, "0.01")
     policy = b'{"quote_deviation_pct": 60}'
-    servers.secrets.add_version(PROJECT, POLICY, policy)
+    servers.secrets.add_version(PROJECT, POLICY_SECRET, policy)
     world.rules.policy_set(policy)
 
 

@@ -11,16 +11,18 @@ from unittest.mock import patch
 
 from shared.errors import BatchConflict, DatabaseUnavailable, OrderUnknown
 from shared.flow import callback, check, check_record, opening, ordering, quoting, reconciliation, settlement
-from shared.flow.batches import Batch
-from shared.flow.ordering import Run
+from shared.flow.batches import read_batch
+from shared.flow.context import CheckContext
 from shared.flow.settlement import Settlement
+from shared.model.batch import Batch
+from shared.model.decision import Pending
+from shared.model.exchange import CreatedExchange, ExchangeState, Phase
 from shared.model.money import distribute_usdt_proportionally, from_units, round_down, to_units
-from shared.model.policy import Pending
+from shared.model.quote import Offer
 from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
-from shared.outside import changenow
-from shared.outside.changenow import ChangeNow, ExchangeState, Status
+from shared.outside.changenow import ChangeNow
 from shared.outside.cloud_tasks import OrderQueue
-from shared.outside.database import Session, Transaction, translated
+from shared.outside.database import Session, Transaction, translate_errors
 from tests.simulation.history.generator import generate
 from tests.simulation.history.vocabulary import History
 
@@ -49,7 +51,7 @@ def _claim_what_is_there() -> Planted:
     """The claim takes whatever is pending by then, and the batch keeps the total of the quote."""
 
     def create(
-        transaction: Transaction, *, offer: quoting.Offer, threshold_usd: Decimal, reason: str, now: datetime
+        transaction: Transaction, *, offer: Offer, threshold_usd: Decimal, reason: str, now: datetime
     ) -> uuid.UUID:
         batch_conversion_id = uuid.uuid4()
         transaction.execute(
@@ -72,29 +74,29 @@ def _claim_what_is_there() -> Planted:
 
 def _order_first() -> Planted:
     """The order leaves before the exchange is on record."""
-    original = ordering._with_exchange
+    original = ordering._make_exchange
 
-    def hasty(run: Run, batch: Batch) -> Batch:
-        with patch.object(run.exchange, "create_exchange", _ordering(run, batch)):
-            return original(run, batch)
+    def hasty(check: CheckContext, batch: Batch) -> Batch:
+        with patch.object(check.exchange, "create_exchange", _ordering(check, batch)):
+            return original(check, batch)
 
-    return patch.object(ordering, "_with_exchange", hasty)
+    return patch.object(ordering, "_make_exchange", hasty)
 
 
-def _ordering(run: Run, batch: Batch) -> Callable[..., changenow.CreatedExchange]:
-    create = run.exchange.create_exchange
+def _ordering(check: CheckContext, batch: Batch) -> Callable[..., CreatedExchange]:
+    create = check.exchange.create_exchange
 
-    def create_and_order(**wanted: Any) -> changenow.CreatedExchange:
+    def create_and_order(**wanted: Any) -> CreatedExchange:
         created = create(**wanted)
         token = encrypt_microbatch_to_gchostpay1_token(
             batch_conversion_id=batch.batch_conversion_id,
             cn_api_id=created.cn_api_id,
             amount_eth=wanted["amount_eth"],
             payin_address=created.payin_address,
-            now=run.now(),
-            signing_key=run.settings.signing_keys[0],
+            now=check.now(),
+            signing_key=check.settings.signing_keys[0],
         )
-        run.orders.enqueue_gchostpay1_batch_execution(batch.batch_conversion_id, token)
+        check.orders.enqueue_gchostpay1_batch_execution(batch.batch_conversion_id, token)
         return created
 
     return create_and_order
@@ -123,18 +125,19 @@ def _unknown_is_failed() -> Planted:
     """A lost answer of Cloud Tasks fails the batch."""
     original = ordering._send_order
 
-    def certain(run: Run, batch: Batch) -> None:
+    def certain(check: CheckContext, batch: Batch) -> None:
         try:
-            original(run, batch)
+            original(check, batch)
         except OrderUnknown:
-            ordering.release(run, batch, "no answer")
+            ordering.release(check, batch, "no answer")
 
     return patch.object(ordering, "_send_order", certain)
 
 
 def _waiting_is_lost() -> Planted:
     """An exchange that still waits for its deposit after the grace time is given up."""
-    return patch.object(changenow, "LOST", changenow.LOST | {Status.WAITING})
+    eager = property(lambda state: state.phase in (Phase.WAITING, Phase.FAILED, Phase.REFUNDED))
+    return patch.object(ExchangeState, "is_lost", eager)
 
 
 def _refund_is_finished() -> Planted:
@@ -143,9 +146,9 @@ def _refund_is_finished() -> Planted:
 
     def optimistic(self: ChangeNow, cn_api_id: str) -> ExchangeState:
         state = original(self, cn_api_id)
-        if state.status != Status.REFUNDED or state.expected_eth is None:
+        if not state.is_refunded or state.expected_eth is None:
             return state
-        return replace(state, status=Status.FINISHED, received_usdt=self.estimate_usdt(state.expected_eth))
+        return replace(state, phase=Phase.FINISHED, received_usdt=self.estimate_usdt(state.expected_eth))
 
     return patch.object(ChangeNow, "get_exchange", optimistic)
 
@@ -177,7 +180,7 @@ def _write(transaction: Transaction, payment_id: int, share_usdt: Decimal) -> No
 
 
 def _run(transaction: Transaction, sql: str, *values: Any) -> Any:
-    with translated("a statement"):
+    with translate_errors("a statement"):
         return transaction._connection.execute_unnamed(sql, vals=values)
 
 
@@ -187,7 +190,7 @@ def _share_by_share() -> Planted:
     def write_all(transaction: Transaction, records: list[dict[str, Any]], settled: Settlement) -> None:
         for share in distribute_usdt_proportionally(records, settled.received_usdt):
             _write(transaction, share["id"], share["usdt_share"])
-            with translated("a statement"):
+            with translate_errors("a statement"):
                 transaction._connection.execute_simple("COMMIT")
                 transaction._connection.execute_simple("BEGIN")
 
@@ -235,26 +238,26 @@ def _error_is_zero() -> Planted:
 
 def _replay_not_recognised() -> Planted:
     """A callback that comes again is settled again."""
-    original = callback._matched
+    original = callback._require_match
 
     def matched(batch: Batch | None, report: Any) -> Batch:
         return replace(original(batch, report), status="swapping")
 
-    return patch.object(callback, "_matched", matched)
+    return patch.object(callback, "_require_match", matched)
 
 
 def _replay_refused() -> Planted:
     """A callback that comes again is a conflict, and Cloud Tasks repeats it for a day."""
 
-    def refused(batch: Batch, report: Any) -> callback.Done:
+    def refused(batch: Batch, report: Any) -> callback.CallbackResult:
         raise BatchConflict("the batch is completed")
 
-    return patch.object(callback, "_replayed", refused)
+    return patch.object(callback, "_accept_repeat", refused)
 
 
 def _callback_is_believed() -> Planted:
     """The callback's amount is distributed without asking ChangeNow."""
-    return patch.object(callback, "_confirmed", lambda _, report: report.received_usdt)
+    return patch.object(callback, "_confirm_amount", lambda _, report: report.received_usdt)
 
 
 @contextmanager
@@ -275,17 +278,17 @@ def _dollars_as_guarded_ether() -> Planted:
 def _released_in_two_steps() -> Iterator[None]:
     """A failed batch and its payments are written in two transactions."""
 
-    def release(run: Run, batch: Batch, failure: str, exchange_status: str | None = None) -> Batch:
-        with run.session.transaction() as transaction:
+    def release(check: CheckContext, batch: Batch, failure: str, exchange_status: str | None = None) -> Batch:
+        with check.session.transaction() as transaction:
             transaction.execute(
                 "fail_batch",
                 batch_conversion_id=batch.batch_conversion_id,
                 failure_reason=failure,
                 exchange_status=exchange_status,
             )
-        with run.session.transaction() as transaction:
-            transaction.execute("release_payments", batch_conversion_id=batch.batch_conversion_id, now=run.now())
-        return ordering.read_batch(run, batch.batch_conversion_id)
+        with check.session.transaction() as transaction:
+            transaction.execute("release_payments", batch_conversion_id=batch.batch_conversion_id, now=check.now())
+        return read_batch(check.session, batch.batch_conversion_id)
 
     with patch.object(ordering, "release", release), patch.object(reconciliation, "release", release):
         yield

@@ -35,8 +35,8 @@ def assert_named_by_who_wanted_it(swept: Sweep) -> None:
     """The reports speak of the code above the adapters."""
     calls = {(boundary.place.partition(":")[0], boundary.call) for boundary in swept.journal.seen.values()}
     assert ("ordering._send_order", "CreateTask") in calls
-    assert ("ordering._with_exchange", "POST /exchange") in calls
-    assert ("callback._settled", "COMMIT") in calls
+    assert ("ordering._make_exchange", "POST /exchange") in calls
+    assert ("callback._settle", "COMMIT") in calls
     assert not {place for place, _ in calls if place.startswith(("database.", "changenow.", "outside"))}
 
 

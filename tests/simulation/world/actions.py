@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.changenow.market import Market
 from sandbox.peers.gchostpay1_tokens import Execution, encrypt_gchostpay1_to_microbatch_token
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from tests.rig import PROJECT, SIGNING_KEY
 from tests.simulation.engine.running_action import RunningAction
 from tests.simulation.history.vocabulary import (
@@ -26,7 +27,6 @@ from tests.simulation.history.vocabulary import (
     Wait,
 )
 from tests.simulation.world.peer_records import Callback
-from tests.simulation.world.servers import POLICY, THRESHOLD
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,9 +71,9 @@ def _prepare(world: "World", action: Action) -> None:
         case Pay(payments):
             _pay(world, payments)
         case SetThreshold(payload):
-            world.servers.secrets.add_version(PROJECT, THRESHOLD, payload)
+            world.servers.secrets.add_version(PROJECT, THRESHOLD_SECRET, payload)
         case SetPolicy(payload):
-            world.servers.secrets.add_version(PROJECT, POLICY, payload)
+            world.servers.secrets.add_version(PROJECT, POLICY_SECRET, payload)
             world.rules.policy_set(payload)
         case MoveMarket(price, min_eth, max_eth):
             world.set_market(Market(eth_price_usd=price, min_eth=min_eth, max_eth=max_eth, slippage_pct=Decimal(0)))

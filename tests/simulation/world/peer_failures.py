@@ -7,6 +7,7 @@ from grpc import StatusCode
 
 from sandbox.wire import faults
 from sandbox.wire.faults import Action
+from shared.outside.statements import STATEMENTS
 from tests.simulation.engine.boundaries import Boundary
 from tests.simulation.history.vocabulary import PeerFailure
 from tests.simulation.world.processes import Process
@@ -144,7 +145,7 @@ def _database(
     if flavour == RESTART_FLAVOUR:
         servers.observer.restart(hard=bool(failure.times % 2))
         return "database: restarted"
-    if boundary.kind == "statement" and flavour % 2:
+    if boundary.call in STATEMENTS.texts and flavour % 2:
         connection.execute_simple("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(5)")
     servers.observer.cut_off(backends)
     return "database: cut before"

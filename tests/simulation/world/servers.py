@@ -18,8 +18,6 @@ from tests.simulation.world.cloud_tasks import TaskServer
 from tests.simulation.world.observer import DATABASE, Observer
 
 TOPIC: Final = f"projects/{PROJECT}/topics/batch-events"
-THRESHOLD: Final = "MICRO_BATCH_THRESHOLD_USD"
-POLICY: Final = "MICRO_BATCH_POLICY"
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 

@@ -21,8 +21,9 @@ from shared.errors import (
     Unavailable,
     ValueImpossible,
 )
-from shared.flow.callback import accept, health
+from shared.flow.callback import check_health, process_callback
 from shared.flow.check import Outcome, run_check
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.settings import CallbackSettings, CheckSettings, load_callback_settings, load_check_settings
 from tests.rig import PROJECT
 from tests.simulation.engine.journal import Journal
@@ -33,7 +34,7 @@ from tests.simulation.world.cloud_tasks import OrderTask
 from tests.simulation.world.gchostpay1 import Peers
 from tests.simulation.world.peer_records import Callback, PeerRecords, RuleBroken
 from tests.simulation.world.processes import Process
-from tests.simulation.world.servers import EPOCH, POLICY, THRESHOLD, Servers
+from tests.simulation.world.servers import EPOCH, Servers
 
 STATUSES: Final[dict[type[Refused], int]] = {
     TokenUnreadable: 400,
@@ -76,8 +77,8 @@ class World:
         self.set_market(Market(eth_price_usd=self.history.conditions.price, slippage_pct=Decimal(0)))
         servers.tasks.time = self._seconds
         servers.tasks.taken = self._task_taken
-        servers.secrets.add_version(PROJECT, THRESHOLD, "20.00\n")
-        servers.secrets.add_version(PROJECT, POLICY, "{}")
+        servers.secrets.add_version(PROJECT, THRESHOLD_SECRET, "20.00\n")
+        servers.secrets.add_version(PROJECT, POLICY_SECRET, "{}")
         self.observer.empty()
 
     def close(self) -> None:
@@ -194,7 +195,7 @@ class World:
         process = self.process("check", check.instance, running.depth)
         before = self.rules.before_check()
         try:
-            outcome = running.play(process, lambda alive: run_check(alive.check_desk, forced=check.forced))
+            outcome = running.play(process, lambda alive: run_check(alive.check, forced=check.forced))
         except DatabaseUnavailable:
             self.journal.counts["checks failed for the database"] += 1
             return None
@@ -214,7 +215,7 @@ class World:
             self.records.callbacks.append(callback)
         process = self.process("callback", 0, running.depth)
         try:
-            done = running.play(process, lambda alive: accept(alive.callback_desk, callback.token))
+            done = running.play(process, lambda alive: process_callback(alive.callback, callback.token))
             status = 0 if done is None else 200
         except Refused as refusal:
             status = STATUSES[type(refusal)]
@@ -232,7 +233,7 @@ class World:
         """Ask swap_executed whether its database answers."""
         process = self.process("callback", 0, running.depth)
         try:
-            running.play(process, lambda alive: health(alive.callback_desk))
+            running.play(process, lambda alive: check_health(alive.callback))
         except DatabaseUnavailable:
             self.journal.counts["unhealthy"] += 1
 

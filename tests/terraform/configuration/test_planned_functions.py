@@ -11,7 +11,7 @@ import requests
 
 from sandbox.pubsub.server import PubSub
 from sandbox.secret_manager.server import SecretManager
-from shared.flow.levers import THRESHOLD_SECRET
+from shared.model.policy import THRESHOLD_SECRET
 from tests.archives import served, unpack
 from tests.sessions import query
 from tests.terraform.configuration.planned_environment import environment

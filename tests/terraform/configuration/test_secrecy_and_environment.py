@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from shared import settings
-from shared.flow import levers
-from shared.model.policy import Policy, parse_policy, parse_threshold
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET, Policy, parse_policy, parse_threshold
 from tests.terraform.configuration.planned_environment import SECRET_VALUES, environment, secret_variables, service
 from tests.terraform.tool import of_type, resources
 
@@ -19,7 +18,7 @@ NOT_IN_THE_CLOUD = {
     "PUBSUB_EMULATOR_HOST",
     "SECRET_MANAGER_EMULATOR_HOST",
 }
-READS = {"check_threshold": settings.CHECK_THRESHOLD, "swap_executed": settings.SWAP_EXECUTED}
+READS = {name: settings.names_read_by(name) for name in ("check_threshold", "swap_executed")}
 
 
 def sensitive_values(marks: Any, value: Any) -> Iterator[Any]:
@@ -76,16 +75,16 @@ def test_the_seeds_are_the_codes_defaults(plan: dict[str, Any]) -> None:
         address.split('"')[1]: values["secret_data"]
         for address, values in of_type(plan, "google_secret_manager_secret_version.seed").items()
     }
-    assert set(seeds) == {levers.THRESHOLD_SECRET, levers.POLICY_SECRET}
-    assert seeds[levers.THRESHOLD_SECRET] == "20.00"
-    assert parse_threshold(seeds[levers.THRESHOLD_SECRET].encode()) == 20
-    assert parse_policy(seeds[levers.POLICY_SECRET].encode()) == Policy(paused=True)
+    assert set(seeds) == {THRESHOLD_SECRET, POLICY_SECRET}
+    assert seeds[THRESHOLD_SECRET] == "20.00"
+    assert parse_threshold(seeds[THRESHOLD_SECRET].encode()) == 20
+    assert parse_policy(seeds[POLICY_SECRET].encode()) == Policy(paused=True)
 
 
 def test_the_secrets_read_through_the_api_are_granted(plan: dict[str, Any]) -> None:
     """Those that only check_threshold reads, in each check."""
     grants = set(of_type(plan, "google_secret_manager_secret_iam_member.accessor"))
-    for secret in (levers.THRESHOLD_SECRET, levers.POLICY_SECRET):
+    for secret in (THRESHOLD_SECRET, POLICY_SECRET):
         assert f'google_secret_manager_secret_iam_member.accessor["check_threshold/{secret}"]' in grants
         assert f'google_secret_manager_secret_iam_member.accessor["swap_executed/{secret}"]' not in grants
 

@@ -74,7 +74,7 @@ def nothing_to_do(rig: Rig) -> None:
 
 def another_check_runs(rig: Rig) -> None:
     """A check that finds another one at work."""
-    with rig.desk.database.exclusive(CHECK_LOCK):
+    with rig.check_dependencies.database.exclusive(CHECK_LOCK):
         rig.check()
 
 
@@ -177,7 +177,7 @@ def no_events_topic(rig: Rig) -> None:
     with PubSub() as pubsub:
         rig.pay("25.00")
         publisher = EventPublisher("projects/p/topics/none", pubsub.address)
-        run_check(replace(rig.desk, publisher=publisher), forced=False)
+        run_check(replace(rig.check_dependencies, publisher=publisher), forced=False)
 
 
 def a_callback_not_ours(rig: Rig) -> None:
@@ -196,7 +196,7 @@ def no_settings(rig: Rig) -> None:
     _answered({}, "POST", {"token": "any"})
     main = importlib.import_module("functions.check_threshold.main")
     event = CloudEvent({"type": "google.cloud.pubsub.topic.v1.messagePublished", "source": "//pubsub"}, {})
-    main._desk.cache_clear()
+    main._dependencies.cache_clear()
     with pytest.raises(InternalServerError):
         main.check_threshold(event)
 
@@ -230,12 +230,12 @@ STORIES: tuple[Callable[[Rig], None], ...] = (
 def _answered(environment: dict[str, str], method: str, body: dict[str, str]) -> None:
     """Let swap_executed answer one request in this environment."""
     main = importlib.import_module("functions.swap_executed.main")
-    main._desk.cache_clear()
+    main._dependencies.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
         with flask.Flask(__name__).test_request_context("/swap-executed", method=method, json=body):
             main.swap_executed(flask.request)
         if environment:
-            main._desk().database.close()
-    main._desk.cache_clear()
+            main._dependencies().database.close()
+    main._dependencies.cache_clear()

@@ -1,0 +1,38 @@
+"""What a check works with: the parts of its process, and what belongs to this one check alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.model.exchange import Exchange
+from shared.model.policy import Policy
+from shared.outside.cloud_tasks import OrderQueue
+from shared.outside.database import Database, Session
+from shared.outside.pubsub import EventPublisher
+from shared.outside.secret_manager import SecretManager
+from shared.settings import CheckSettings
+
+
+@dataclass(frozen=True)
+class CheckDependencies:
+    """What check_threshold works with, made once per process; *now* gives aware UTC."""
+
+    settings: CheckSettings
+    database: Database
+    exchange: Exchange
+    orders: OrderQueue
+    secrets: SecretManager
+    publisher: EventPublisher | None
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """One check in flight: its own database session, the peers it calls, what it was told, its clock (aware UTC)."""
+
+    settings: CheckSettings
+    session: Session
+    exchange: Exchange
+    orders: OrderQueue
+    policy: Policy
+    now: Callable[[], datetime]

@@ -1,0 +1,60 @@
+"""The decision of a check, with its reason. No I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from shared.model.policy import Policy
+from shared.model.reasons import OPENING, Reason
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What waits to be claimed, at one instant; the newest payment marks where that instant ends."""
+
+    payments: int
+    pending_usd: Decimal
+    oldest_at: datetime | None
+    newest_created_at: datetime | None
+    newest_id: int | None
+    unclaimable_payments: int
+
+    def oldest_age(self, now: datetime) -> timedelta:
+        """How long the oldest payment has waited; zero where none does."""
+        return max(now - self.oldest_at, timedelta(0)) if self.oldest_at else timedelta(0)
+
+
+def decide(
+    pending: Pending,
+    *,
+    threshold_usd: Decimal,
+    policy: Policy,
+    forced: bool,
+    in_flight: int,
+    now: datetime,
+) -> Reason:
+    """Say why to open a batch now, or why not; a pause holds back even a forced one."""
+    if policy.paused:
+        return Reason.PAUSED
+    reason = _find_reason(pending, threshold_usd=threshold_usd, policy=policy, forced=forced, now=now)
+    if reason in OPENING and policy.max_in_flight is not None and in_flight >= policy.max_in_flight:
+        return Reason.IN_FLIGHT_LIMIT
+    return reason
+
+
+def _find_reason(pending: Pending, *, threshold_usd: Decimal, policy: Policy, forced: bool, now: datetime) -> Reason:
+    if pending.payments == 0:
+        return Reason.BELOW_THRESHOLD
+    if pending.pending_usd >= threshold_usd:
+        return Reason.THRESHOLD_REACHED
+    if forced:
+        return Reason.FORCED
+    if policy.max_age_hours is not None and _to_hours(pending.oldest_age(now)) >= policy.max_age_hours:
+        return Reason.OVER_AGE
+    if policy.max_payments is not None and pending.payments >= policy.max_payments:
+        return Reason.PAYMENT_COUNT
+    return Reason.BELOW_THRESHOLD
+
+
+def _to_hours(age: timedelta) -> Decimal:
+    return Decimal(age // timedelta(microseconds=1)) / Decimal(3_600_000_000)

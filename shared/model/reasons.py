@@ -1,0 +1,28 @@
+"""Why a check opened a batch, or why it did not."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Reason(StrEnum):
+    """The words in ``threshold_checks.reason``."""
+
+    THRESHOLD_REACHED = "threshold_reached"
+    FORCED = "forced"
+    OVER_AGE = "over_age"
+    PAYMENT_COUNT = "payment_count"
+    BELOW_THRESHOLD = "below_threshold"
+    PAUSED = "paused"
+    IN_FLIGHT_LIMIT = "in_flight_limit"
+    BELOW_EXCHANGE_MINIMUM = "below_exchange_minimum"
+    ABOVE_EXCHANGE_MAXIMUM = "above_exchange_maximum"
+    ABOVE_BATCH_CAP = "above_batch_cap"
+    QUOTE_REFUSED = "quote_refused"
+    EXCHANGE_UNAVAILABLE = "exchange_unavailable"
+    EXCHANGE_REFUSED = "exchange_refused"
+    RESUME_FAILED = "resume_failed"
+    CLAIM_CONTENDED = "claim_contended"
+    CHECK_IN_PROGRESS = "check_in_progress"
+
+
+OPENING: Final = frozenset({Reason.THRESHOLD_REACHED, Reason.FORCED, Reason.OVER_AGE, Reason.PAYMENT_COUNT})
