@@ -36,6 +36,7 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
     ),
     ACCOUNT: (
         Verb("digest", "ops.verbs.account.digest", "Make the digests of completed batches."),
+        Verb("export", "ops.verbs.account.export", "Write payments, batches or acts into a file."),
         Verb("receipt", "ops.verbs.account.receipt", "Show what one payment got, and why."),
         Verb("verify", "ops.verbs.account.verify", "Check a receipt without the database."),
     ),

@@ -1,0 +1,93 @@
+"""Exports hold what the lists show, in a form that a spreadsheet takes for what it is."""
+
+import csv
+import json
+import tracemalloc
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.ops.conftest import Shell
+from tests.rig import Rig
+
+
+@pytest.fixture
+def accounts(rig: Rig) -> Rig:
+    """A completed batch of an hour ago, and payments that wait."""
+    rig.pay("12.00", "10.50", age=timedelta(hours=1))
+    rig.check()
+    batch = rig.batches()[-1]
+    rig.pay_out(batch, "22.000001")
+    rig.call_back(rig.response(batch, "22.000001"))
+    rig.pay("3.25")
+    return rig
+
+
+def lines(file: Path) -> list[dict[str, str]]:
+    """A CSV file's rows."""
+    with file.open(newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def test_payments_with_what_became_of_them(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
+    """One row each, units in the header, shares that sum to what was received, nothing with an exponent."""
+    file = tmp_path / "payments.csv"
+    typed = shell("export", "payments", file, "--json")
+    assert typed.document == {"file": str(file), "kind": "payments", "rows": 3}
+    rows = lines(file)
+    assert [row["status"] for row in rows] == ["completed", "completed", "pending"]
+    assert sum(Decimal(row["share_usdt"]) for row in rows[:2]) == Decimal("22.000001")
+    assert (rows[2]["share_usdt"], rows[2]["batch_number"], rows[2]["amount_usd"]) == ("", "", "3.25000000")
+    assert rows[0]["created_at_utc"].endswith("Z")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_batches_and_acts(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
+    """The same batches as the list, the acts as they are on record."""
+    assert shell("export", "batches", tmp_path / "b.jsonl", "--format", "jsonl").code == 0
+    (exported,) = (json.loads(line) for line in (tmp_path / "b.jsonl").read_text().splitlines())
+    (listed,) = shell("batches", "--json").document["batches"]
+    assert exported["batch_conversion_id"] == listed["batch_conversion_id"]
+    assert exported["received_usdt"] == listed["received_usdt"] == "22.00000100"
+    accounts.sql("INSERT INTO operator_acts (act, by_whom, why) VALUES ('accept', 'ann', '=HYPERLINK(\"http://x\")')")
+    assert shell("export", "acts", tmp_path / "a.csv").code == 0
+    (act,) = lines(tmp_path / "a.csv")
+    assert (act["by_whom"], act["why"]) == ("ann", '\'=HYPERLINK("http://x")')
+    assert shell("export", "acts", tmp_path / "a.csv", "--client", "x").code == 2
+
+
+def test_the_filters_choose(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
+    """By state, by time, by client; where nothing is left, no file is."""
+    file = tmp_path / "chosen.csv"
+    since = (accounts.clock() - timedelta(minutes=5)).isoformat()
+    for options, count in (
+        (["--status", "completed"], 2),
+        (["--since", since], 1),
+        (["--until", since], 2),
+        (["--client", "client"], 3),
+    ):
+        assert shell("export", "payments", file, *options, "--json").document["rows"] == count
+    assert shell("export", "batches", file, "--client", "client", "--json").document["rows"] == 1
+    file.unlink()
+    assert shell("export", "payments", file, "--client", "nobody").code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_stays_flat(rig: Rig, shell: Shell, tmp_path: Path) -> None:
+    """Three times the payments pass through in the memory of one handful."""
+    rig.pay("1.00")
+    columns = "client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp, accumulated_eth"
+    more = "client_wallet_address, client_payout_currency, client_payout_network"
+    many = f"INSERT INTO payout_accumulation ({columns}, {more}) SELECT {columns}, {more} FROM payout_accumulation"
+    rig.sql(f"{many}, generate_series(1, 5999)")
+    assert shell("export", "payments", tmp_path / "warm.csv").code == 0
+    peaks = []
+    for rows in (6_000, 18_000):
+        tracemalloc.start()
+        assert shell("export", "payments", tmp_path / "many.csv", "--json").document["rows"] == rows
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        rig.sql(f"{many}, generate_series(1, 2)")
+    assert peaks[1] < 1.3 * peaks[0]
