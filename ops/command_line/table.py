@@ -43,6 +43,7 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
     INSTALL: (
         Verb("deploy", "ops.deployment.commands", "Review a plan, try a deployment, take it back."),
         Verb("migrate", "ops.verbs.install.migrate", "Bring the database up to the migrations."),
+        Verb("peers", "ops.verbs.install.peers", "Try a neighbour's own service against the wire format."),
         Verb("package", "ops.verbs.install.package", "Build each function's archive."),
     ),
 }

@@ -1,1 +1,1 @@
-"""How things stand: read in one go, told in plain words, with what a person must do."""
+"""How things stand and stood: the situation in plain words, the levers, the lives of batches and payments."""

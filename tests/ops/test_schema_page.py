@@ -1,5 +1,6 @@
 """docs/schema.md is what the migrations make."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,11 @@ def test_a_change_is_seen(database_url: str, change: str) -> None:
         assert describe(session) != before
     finally:
         session.close()
+
+
+def test_every_table_says_what_it_is() -> None:
+    """A migration that makes a table or a view says in the database what it is for."""
+    sections = re.split(r"^## ", PAGE.read_text(), flags=re.M)[1:]
+    named = {section.partition("\n")[0]: section.partition("\n\n")[2] for section in sections}
+    assert len(named) > 10
+    assert {name for name, text in named.items() if text.startswith("|")} == set()

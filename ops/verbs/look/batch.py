@@ -9,7 +9,7 @@ from ops.command_line.answers import Answer, answering
 from ops.command_line.batch_names import batch_argument, find_batch
 from ops.command_line.database import opened_database
 from ops.command_line.text import pairs
-from ops.lives import Moment, by_time, life_lines
+from ops.situation.lives import Moment, by_time, life_lines
 from shared.outside.database import Row, Transaction
 
 STEPS = {

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from ops import levers
 from ops.command_line.acts import Act, acting
 from ops.command_line.answers import Answer, answering
 from ops.command_line.failures import NotDone
+from ops.situation import levers
 
 CREATE = click.option("--create", is_flag=True, help="Make the secret if it is missing.")
 

@@ -2,9 +2,9 @@
 
 import click
 
-from ops import levers
 from ops.command_line.acts import Act, acting
 from ops.command_line.answers import Answer, answering
+from ops.situation import levers
 from ops.verbs.steer.recommend import recommend
 
 
