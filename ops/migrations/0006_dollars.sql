@@ -1,16 +1,18 @@
 -- The same dollars in both columns while a payment waits: accumulated_eth is what a batch is weighed by, and
 -- accumulated_amount_usdt is what GCBatchProcessor sums, which one NULL sum stops for every client. Some services give
--- the one and some the other. Before the row, since accumulated_amount_usdt may be NOT NULL.
+-- the one and some the other; what no column holds (NaN, ten digits before the point) is left out and never refused.
+-- Before the row, since accumulated_amount_usdt may be NOT NULL.
 CREATE FUNCTION payout_accumulation_dollars() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.conversion_status = 'completed' THEN
         NEW.is_conversion_complete := TRUE;
         RETURN NEW;
     END IF;
-    NEW.accumulated_eth := COALESCE(NEW.accumulated_eth, NEW.accumulated_amount_usdt);
+    NEW.accumulated_eth := COALESCE(
+        NEW.accumulated_eth, CASE WHEN ABS(NEW.accumulated_amount_usdt) < 1e10 THEN NEW.accumulated_amount_usdt END);
     NEW.accumulated_amount_usdt := COALESCE(
         NEW.accumulated_amount_usdt,
-        CASE WHEN NEW.accumulated_eth > 0 AND NEW.accumulated_eth < 'Infinity' THEN NEW.accumulated_eth ELSE 0 END);
+        CASE WHEN NEW.accumulated_eth > 0 AND NEW.accumulated_eth < 1e10 THEN NEW.accumulated_eth ELSE 0 END);
     RETURN NEW;
 END
 $$;

@@ -10,7 +10,7 @@ WITH wanting AS MATERIALIZED (
         AND id <= $2
         AND CASE WHEN conversion_status = 'completed' THEN is_conversion_complete IS NOT TRUE
             ELSE accumulated_amount_usdt IS NULL
-                OR (accumulated_eth IS NULL AND accumulated_amount_usdt IS NOT NULL) END
+                OR (accumulated_eth IS NULL AND ABS(accumulated_amount_usdt) < 1e10) END
 ),
 free AS MATERIALIZED (
     SELECT id FROM payout_accumulation WHERE id IN (SELECT id FROM wanting) FOR NO KEY UPDATE SKIP LOCKED
@@ -19,10 +19,11 @@ filled AS (
     UPDATE payout_accumulation AS payment
     SET is_conversion_complete = CASE WHEN conversion_status = 'completed' THEN TRUE ELSE is_conversion_complete END,
         accumulated_eth = CASE WHEN conversion_status = 'completed' THEN accumulated_eth
-            ELSE COALESCE(accumulated_eth, accumulated_amount_usdt) END,
+            ELSE COALESCE(
+                accumulated_eth, CASE WHEN ABS(accumulated_amount_usdt) < 1e10 THEN accumulated_amount_usdt END) END,
         accumulated_amount_usdt = CASE
             WHEN conversion_status = 'completed' OR accumulated_amount_usdt IS NOT NULL THEN accumulated_amount_usdt
-            WHEN accumulated_eth > 0 AND accumulated_eth < 'Infinity' THEN accumulated_eth
+            WHEN accumulated_eth > 0 AND accumulated_eth < 1e10 THEN accumulated_eth
             ELSE 0 END
     FROM free
     WHERE payment.id = free.id

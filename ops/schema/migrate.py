@@ -24,6 +24,10 @@ from ops.schema.migration_run import (
     apply,
     execute,
 )
+from ops.schema.preflight.examination import examine
+from ops.schema.preflight.finding import Finding, PreflightStopped
+from ops.schema.preflight.names import examine_versions
+from ops.schema.preflight.place import settle_schema
 from shared.errors import DatabaseUnavailable
 
 # One runner at a time. Every program that takes advisory locks in this database needs its own key.
@@ -55,20 +59,41 @@ def migrate(
     Raises MigrationRefusedError, MigrationFailedError, MigrationBusyError or DatabaseUnavailable;
     after each of them the same run can be repeated.
     """
-    migrations = read_migrations(folder)
+    migrations, tell = read_migrations(folder), say or (lambda _: None)
     with _session(connect) as connection, _only_runner(connection, patience):
+        missing, findings = _look(connection, migrations)
+        if any(finding.stops for finding in findings):
+            raise PreflightStopped(findings)
+        for line in (line for finding in findings for line in finding.lines):
+            tell(line)
         execute(
             connection,
             "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY,"
             " name TEXT NOT NULL, checksum TEXT NOT NULL,"
             " applied_at TIMESTAMPTZ NOT NULL DEFAULT CLOCK_TIMESTAMP())",
         )
-        missing = pending_migrations(migrations, applied_migrations(connection))
         for migration in missing:
-            if say is not None:
-                say(f"applying {migration.title}")
+            tell(f"applying {migration.title}")
             apply(connection, migration, patience)
     return [migration.title for migration in missing]
+
+
+def check(connect: Callable[[], Connection], *, folder: Path = FOLDER) -> tuple[list[str], list[Finding]]:
+    """Return what migrate() would apply and what it would say, in a session that cannot change anything."""
+    with _session(connect) as connection:
+        execute(connection, "SET default_transaction_read_only = on")
+        missing, findings = _look(connection, read_migrations(folder))
+    return [migration.title for migration in missing], findings
+
+
+def _look(connection: Connection, migrations: list[Migration]) -> tuple[list[Migration], list[Finding]]:
+    """What is missing, and what the preflight finds; the session works in the tables' schema from now on."""
+    settle_schema(connection)
+    if taken := examine_versions(connection):
+        return migrations, taken
+    applied = applied_migrations(connection)
+    missing = pending_migrations(migrations, applied)
+    return missing, examine(connection, missing, first=not applied) if missing else []
 
 
 def applied_migrations(connection: Connection) -> list[Applied]:
@@ -146,6 +171,7 @@ def list_migrations(connect: Callable[[], Connection]) -> dict[str, datetime | N
     """Every migration's title with when it was applied, None where it was not; changes nothing."""
     migrations = read_migrations()
     with _session(connect) as connection:
+        settle_schema(connection)
         applied = applied_migrations(connection)
     pending_migrations(migrations, applied)
     pairs = zip_longest(migrations, applied)

@@ -9,30 +9,50 @@ from pg8000.exceptions import DatabaseError
 
 from ops.command_line.answers import Answer, answering, tell
 from ops.command_line.database import database_settings
+from ops.command_line.exits import Exit
 from ops.command_line.failures import Away, NotDone
-from ops.command_line.text import instant
-from ops.schema.migrate import STATEMENT_MAX_S, list_migrations, migrate
+from ops.command_line.text import count, instant
+from ops.schema.migrate import STATEMENT_MAX_S, check, list_migrations, migrate
 from ops.schema.migration_files import MigrationRefusedError
 from ops.schema.migration_run import MigrationBusyError, MigrationFailedError, explain
+from ops.schema.preflight.finding import Finding, PreflightStopped
 from shared.outside import database
 
 
 @click.command()
 @click.option("--status", is_flag=True, help="List what is applied, change nothing.")
+@click.option("--check", "only_check", is_flag=True, help="Say what stands in the way and what is odd, change nothing.")
 @answering
-def command(*, status: bool) -> Answer:
+def command(*, status: bool, only_check: bool) -> Answer:
     """Bring the database up to the migrations."""
     # The connection gives up a statement, and the socket under it, after this time.
     settings = dataclasses.replace(database_settings(), statement_timeout_s=STATEMENT_MAX_S)
     connect = partial(database.connect, settings)
     try:
-        return _listed(list_migrations(connect)) if status else _applied(migrate(connect, say=tell))
+        if status:
+            return _listed(list_migrations(connect))
+        return _checked(*check(connect)) if only_check else _applied(migrate(connect, say=tell))
+    except PreflightStopped as stopped:
+        return _checked([], stopped.findings)
     except (MigrationRefusedError, MigrationFailedError) as error:
         raise NotDone(str(error)) from error
     except DatabaseError as error:
         raise NotDone(explain(error)) from error
     except MigrationBusyError as error:
         raise Away(str(error)) from error
+
+
+def _checked(missing: list[str], findings: list[Finding]) -> Answer:
+    """What the preflight found; refused where something stops the migration."""
+    stops = any(finding.stops for finding in findings)
+    told = [line for finding in findings for line in finding.lines]
+    end = "nothing was changed, and nothing is until what STOPS is mended" if stops else _outlook(missing)
+    document = {"missing": missing, "stops": stops, "findings": [finding.document for finding in findings]}
+    return Answer(document, [*told, end], Exit.REFUSED if stops else Exit.DONE)
+
+
+def _outlook(missing: list[str]) -> str:
+    return f"nothing stands in the way of {count(len(missing), 'migration')}" if missing else "up to date"
 
 
 def _applied(titles: list[str]) -> Answer:
