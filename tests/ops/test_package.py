@@ -17,7 +17,7 @@ import urllib3
 
 from ops.deployment.package import build, function_names
 from sandbox.secret_manager.server import SecretManager
-from tests.archives import served, unpack
+from tests.ops.archives import served, unpack
 from tests.ops.conftest import Shell
 from tests.rig import PROJECT, required_settings
 from tests.sessions import query

@@ -12,7 +12,7 @@ import requests
 from sandbox.pubsub.server import PubSub
 from sandbox.secret_manager.server import SecretManager
 from shared.model.policy import THRESHOLD_SECRET
-from tests.archives import served, unpack
+from tests.ops.archives import served, unpack
 from tests.sessions import query
 from tests.terraform.configuration.planned_environment import environment
 from tests.terraform.tool import Terraform, resources
