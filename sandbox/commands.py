@@ -13,12 +13,12 @@ from google.api_core.exceptions import GoogleAPICallError
 
 from sandbox.demo.kept import SHORT, Times, keep_running
 from sandbox.demo.play import run_demo
-from sandbox.demo.status import status_lines
 from sandbox.demo.typed import (
     DrillRefusedError,
     drill_lines,
     export_lines,
     payout_lines,
+    queue_lines,
     run_operators,
     serve_functions,
 )
@@ -32,7 +32,7 @@ from sandbox.world.wishes import Wishes
 PAYMENTS: Final = Path(__file__).parent / "demo" / "payments.csv"
 TICK_S: Final = 900.0
 DONE, FAILED, AWAY = 0, 1, 3
-PLAIN: Final = {"payout": payout_lines, "environment": export_lines, "status": status_lines}
+PLAIN: Final = {"payout": payout_lines, "environment": export_lines, "queues": queue_lines}
 REFUSED: Final = (NoWorldError, FunctionError, PostgresError, DrillRefusedError, operations.RefusedPaymentError)
 
 
@@ -60,8 +60,8 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
     world = find_world(options.world)
     if options.command == "functions":
         serve_functions(world, interrupts)
-    if options.command == "microbatch":
-        return run_operators(world, options.arguments)
+    if options.command in ("microbatch", "status"):
+        return run_operators(world, getattr(options, "arguments", ["status"]))
     for line in _answer(options, world):
         print(line)
     return DONE
@@ -71,7 +71,8 @@ def _answer(options: argparse.Namespace, world: Addresses) -> Iterable[str]:
     """What a command that is typed into a running world has to say."""
     match options.command:
         case "pay":
-            number = operations.pay(world, options.amount_usd, client_id=options.client, user_id=options.user)
+            who = {"client_id": options.client, "user_id": options.user}
+            number = operations.pay(world, options.amount_usd, nowpayments_outcome_amount=options.eth, **who)
             return [f"payment {number} is pending"]
         case "trigger":
             return [_trigger(options, world)]
@@ -119,7 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--world", type=Path, metavar="FOLDER", help="when several are running")
     _add_typed(commands, common)
     for name, meaning in (
-        ("status", "what waits and what was decided"),
+        ("status", "the operators' view of this world"),
+        ("queues", "how many tasks wait in each queue"),
         ("payout", "one tick of GCBatchProcessor"),
         ("environment", "the functions' settings, as a shell takes them"),
         ("functions", "serve both functions from the working tree"),
@@ -148,6 +150,7 @@ def _add_typed(
     pay = commands.add_parser("pay", parents=[common], help="a payment comes in")
     pay.add_argument("amount_usd", help="dollars before the fee, such as 12.50")
     pay.add_argument("--client", default="client-1", metavar="ID")
+    pay.add_argument("--eth", metavar="ETH", help="what it brought in, as NowPayments tells it")
     pay.add_argument("--user", type=int, default=1, metavar="ID")
     trigger = commands.add_parser("trigger", parents=[common], help="one check")
     trigger.add_argument("--force", action="store_true", help="open a batch below the threshold")

@@ -16,8 +16,8 @@ from sandbox.world.wishes import Wishes
 from sandbox.world.world import World
 
 # Slow enough to be watched.
-SCHEDULE: Final = Schedule(confirming_s=2.0, exchanging_s=3.0, sending_s=2.0)
-QUESTION_INTERVAL_S: Final = 5.0
+SCHEDULE: Final = Schedule(confirming_s=1.0, exchanging_s=1.0, sending_s=1.0)
+QUESTION_INTERVAL_S: Final = 4.0
 LOOK_S: Final = 0.2
 
 
@@ -35,7 +35,7 @@ class Times:
     """Of waiting for a deposit, until ChangeNow calls an exchange expired; None: never."""
 
 
-SHORT: Final = Times(tick_s=5.0, grace_s=10, stuck_s=20, expiry_s=30.0)
+SHORT: Final = Times(tick_s=3.0, grace_s=10, stuck_s=15, expiry_s=20.0)
 
 
 def keep_running(interrupts: Interrupts, times: Times, wishes: Wishes) -> NoReturn:
@@ -88,12 +88,9 @@ class _Watch:
 
     def _revive(self) -> None:
         for function in self._world.functions:
-            if function.running:
-                continue
-            print(f"{function.target.name} has died and is started again, as the platform does it", flush=True)
-            function.kill()  # lets go of what is left of it
             try:
-                function.start()
+                if function.revive():
+                    print(f"{function.target.name} has died and was started again, as the platform does it", flush=True)
             except FunctionError as error:
                 print(error, flush=True)
 

@@ -12,9 +12,11 @@ from typing import Final, NoReturn
 
 import requests
 
+from sandbox.demo.columns import counted
 from sandbox.demo.log_printer import LogPrinter
 from sandbox.processes.interrupts import Interrupts
-from sandbox.world.addresses import Addresses, NoWorldError
+from sandbox.wire.google_clients import tasks_client
+from sandbox.world.addresses import BATCH_QUEUE, PAYOUT_QUEUE, RESPONSE_QUEUE, Addresses, NoWorldError, queue_path
 from sandbox.world.environment import function_environment
 from sandbox.world.functions import Functions
 from sandbox.world.operations import TIMEOUT_S
@@ -64,6 +66,14 @@ def payout_lines(where: Addresses) -> Iterator[str]:
     if answer.status_code != 200:
         raise DrillRefusedError(str(document["message"]))
     yield f"clients paid out: {document['batches_created']}"
+
+
+def queue_lines(where: Addresses) -> Iterator[str]:
+    """What waits in each queue."""
+    with tasks_client(where.cloud_tasks) as client:
+        for queue in (BATCH_QUEUE, RESPONSE_QUEUE, PAYOUT_QUEUE):
+            waiting = list(client.list_tasks(parent=queue_path(queue), timeout=TIMEOUT_S))
+            yield f"{queue:<28}{counted(len(waiting), 'task')}"
 
 
 def export_lines(where: Addresses) -> Iterator[str]:

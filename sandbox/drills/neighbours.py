@@ -10,6 +10,7 @@ from sandbox.peers.gchostpay1 import CHANGED
 from sandbox.wire.http_server import Answer, Request, Responder
 from sandbox.world.world import World
 
+WRONG_KEY: Final = "a-key-that-the-functions-do-not-have"
 HALF: Final = Decimal("0.5")
 
 
@@ -40,6 +41,17 @@ def _repeat_order(world: World) -> End:
     return nothing_to_end
 
 
+def _sign_wrongly(world: World) -> End:
+    """Let the two services hold different versions of the key: orders are opened, callbacks are not believed."""
+    keys = world.gchostpay1.signing_keys
+    world.gchostpay1.signing_keys = [WRONG_KEY, *keys]
+
+    def end() -> None:
+        world.gchostpay1.signing_keys = keys
+
+    return end
+
+
 def _without_identity(world: World) -> End:
     """Let the platform stand before swap_executed and admit nobody without a token: the deployed service has none."""
     before = world.gchostpay1.endpoints
@@ -66,6 +78,7 @@ DRILLS: Final = (
     Drill("gchostpay1-paying-twice", "it sends the ETH twice", _behaviour(pays_times=2)),
     Drill("gchostpay1-paying-half", "it sends half of the ETH", _behaviour(pays_share=HALF)),
     Drill("gchostpay1-order-twice", "the newest order is delivered once more", _repeat_order),
+    Drill("gchostpay1-wrong-key", "its callbacks are signed with another key", _sign_wrongly),
     Drill("gchostpay1-without-identity", "the platform turns its callbacks away", _without_identity),
     Drill("gchostpay1-changed", "it is as docs/peers.md asks for it", _behaviour(**vars(CHANGED))),
 )

@@ -6,8 +6,11 @@ from typing import Final
 from sandbox.drills.drill import Drill, End, nothing_to_end
 from sandbox.peers.database import connect
 from sandbox.wire.server import Server
+from sandbox.world.addresses import RESPONSE_QUEUE, queue_path
+from sandbox.world.function_process import FunctionProcess
 from sandbox.world.world import World
 
+MISCONFIGURED: Final = {"GCHOSTPAY1_URL": "gchostpay1.example"}
 LOCK: Final = """
 SELECT id FROM payout_accumulation WHERE conversion_status = 'pending' ORDER BY created_at, id LIMIT 1 FOR UPDATE
 """
@@ -50,6 +53,30 @@ def _kill(name: str) -> Callable[[World], End]:
     return begin
 
 
+def _pause_responses(world: World) -> End:
+    """Take callbacks and deliver none: they pile up."""
+    queue = queue_path(RESPONSE_QUEUE)
+    world.cloud_tasks.pause(queue)
+
+    def end() -> None:
+        world.cloud_tasks.resume(queue)
+
+    return end
+
+
+def _misconfigure(world: World) -> End:
+    """Deploy check_threshold with a mistyped address, as a wrong .tfvars does; the end deploys it rightly."""
+    function = world.functions.check_threshold
+    before = function.environment
+    _deploy(function, {**before, **MISCONFIGURED})
+    return lambda: _deploy(function, before)
+
+
+def _deploy(function: FunctionProcess, environment: dict[str, str]) -> None:
+    function.environment = environment
+    function.restart()
+
+
 DRILLS: Final = (
     Drill("database-away", "PostgreSQL has died", _kill_database),
     Drill("row-locked", "somebody holds the oldest pending payment", _lock_row),
@@ -57,6 +84,8 @@ DRILLS: Final = (
     Drill("pubsub-away", "ticks and events cannot be published", _away(lambda world: world.pubsub)),
     Drill("secret-manager-away", "threshold and policy cannot be read", _away(lambda world: world.secret_manager)),
     Drill("storage-away", "the fence can be neither read nor written", _away(lambda world: world.storage)),
+    Drill("responses-paused", "callbacks are queued and not delivered", _pause_responses),
+    Drill("check-threshold-misconfigured", "check_threshold is deployed with a mistyped address", _misconfigure),
     Drill("check-threshold-killed", "check_threshold's process dies; it is started again", _kill("check_threshold")),
     Drill("swap-executed-killed", "swap_executed's process dies; it is started again", _kill("swap_executed")),
 )

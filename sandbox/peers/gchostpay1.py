@@ -44,7 +44,7 @@ class GCHostPay1(HttpServer):
         self.endpoints = endpoints
         self.interval_s = interval_s
         self.ledger = Ledger()
-        self._keys = [key.strip() for key in signing_keys.split(",") if key.strip()]
+        self.signing_keys = [key.strip() for key in signing_keys.split(",") if key.strip()]
         self._clock = clock
         self._workers: list[threading.Thread] = []
         self._stopping = threading.Event()
@@ -95,7 +95,7 @@ class GCHostPay1(HttpServer):
         token = document.get("token") if isinstance(document, dict) else None
         if not isinstance(token, str):
             raise UnreadableTokenError("the body holds no token")
-        return decrypt_microbatch_to_gchostpay1_token(token, self._keys, int(self._clock()))
+        return decrypt_microbatch_to_gchostpay1_token(token, self.signing_keys, int(self._clock()))
 
     def _take(self, order: Order) -> Answer:
         """Note the order and set to work; a changed service answers a duplicate and does nothing."""
@@ -106,7 +106,7 @@ class GCHostPay1(HttpServer):
                 behaviour=self.behaviour,
                 endpoints=self.endpoints,
                 ledger=self.ledger,
-                signing_keys=self._keys,
+                signing_keys=tuple(self.signing_keys),
                 clock=self._clock,
                 interval_s=self.interval_s,
                 stopping=self._stopping,

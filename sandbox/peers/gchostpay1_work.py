@@ -143,12 +143,16 @@ class Errand:
             received: Decimal | None = exchange.get("amountTo") if status == END else None
             self.ledger.note(tx_hash, exchange_status=status, usdt_received=received)
             asked += 1
-            if received is not None or (status in FINAL and status != END):
+            if received is not None or self._gives_up(asked, status):
                 return received
-            if asked >= QUESTIONS_MAX and not self.behaviour.asks_until_final:
-                return None
             self.stopping.wait(self.interval_s)
         return None
+
+    def _gives_up(self, asked: int, status: str) -> bool:
+        """Whether to ask no more about an exchange that has paid nothing out; deployed, only the number counts."""
+        if self.behaviour.asks_until_final:
+            return status in FINAL and status != END
+        return asked >= QUESTIONS_MAX
 
     def _ask(self) -> dict[str, Any]:
         """ChangeNow's record of the exchange; an empty one while it does not answer well."""

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class FunctionProcess:
         self._folder = folder
         self._root = root
         self._process: KeptProcess | None = None
+        self._lock = threading.RLock()
         self._port = port
 
     @property
@@ -106,6 +108,20 @@ class FunctionProcess:
             requests.get(self.url + self.target.health_path, timeout=START_PATIENCE_S)
         except requests.RequestException as error:
             raise self._failed("does not answer") from error
+
+    def restart(self) -> None:
+        """End it at once and start it anew, with its environment as it is now."""
+        with self._lock:
+            self.kill()
+            self.start()
+
+    def revive(self) -> bool:
+        """Start it again if it has died; whether it had."""
+        with self._lock:
+            if self.running:
+                return False
+            self.restart()
+            return True
 
     def stop(self) -> None:
         """End the process in good order; a second time is harmless."""

@@ -47,9 +47,9 @@ def test_commands_are_typed_into_it(kept: subprocess.Popen[str], folder: Path) -
     read_until(kept, "Batch conversion completed")
     code, status = run(folder, "status")
     assert code == 0
-    assert "pending    0 payments, $0.00" in status
-    assert "threshold  12.00" in status
-    assert re.search(r"completed  +1 payment, \$12\.12, [0-9.]+ USDT received", status), status
+    assert re.search(r"^pending +\$0\.00 of \$12\.00: 0 payments$", status, re.M), status
+    assert re.search(r"^1 .* completed +1 +12\.12", run(folder, "microbatch", "batches")[1], re.M)
+    assert run(folder, "queues")[1].splitlines()[0] == "gchostpay1-batch-queue      0 tasks"
     assert run(folder, "payout") == (0, "clients paid out: 0\n")
 
 
@@ -62,13 +62,13 @@ def test_things_go_wrong_in_it_and_right_again(kept: subprocess.Popen[str], fold
     assert run(folder, "drill", "database-away") == (0, "database-away: PostgreSQL has died\n")
     assert "GOING ON" in run(folder, "drill")[1]
     code, output = run(folder, "status")
-    assert (code, output.count("\n")) == (3, 1)
-    assert output.startswith("the sandbox's database does not answer")
+    assert code == 3, output
+    assert "Traceback" not in output
     assert run(folder, "drill", "end", "database-away")[1] == "ended: database-away\n"
     assert run(folder, "status")[0] == 0
     assert run(folder, "drill", "row-locked") == (1, "no payment is pending: let one come in first\n")
     assert run(folder, "drill", "swap-executed-killed")[0] == 0
-    read_until(kept, "swap_executed has died and is started again")
+    read_until(kept, "swap_executed has died and was started again")
     url = find_world(next(folder.glob("telepay-sandbox-*"))).swap_executed_url
     eventually(lambda: answers(f"{url}/health"))
 

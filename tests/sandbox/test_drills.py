@@ -12,13 +12,14 @@ import requests
 from sandbox.changenow.market import ETH_TO_USDT
 from sandbox.drills.server import DRILLS, DrillServer
 from sandbox.peers.gchostpay1 import CHANGED, Behaviour
-from sandbox.world.addresses import POLICY_SECRET, PROJECT, THRESHOLD_SECRET
+from sandbox.wire.google_clients import tasks_client
+from sandbox.world.addresses import POLICY_SECRET, PROJECT, RESPONSE_QUEUE, THRESHOLD_SECRET, queue_path
 from sandbox.world.world import World
 
 pytestmark = pytest.mark.timeout(180)
 
 TIMEOUT_S = 5
-ALL_AT_ONCE = "SELECT id FROM payout_accumulation WHERE conversion_status = 'pending' FOR UPDATE SKIP LOCKED"
+PENDING = "SELECT id FROM payout_accumulation WHERE conversion_status = 'pending'"
 
 
 @dataclass
@@ -106,6 +107,15 @@ def behaviour(world: World) -> Behaviour:
     return world.gchostpay1.behaviour
 
 
+def locked_payments(world: World) -> int:
+    return len(world.query(PENDING)) - len(world.query(f"{PENDING} FOR UPDATE SKIP LOCKED"))
+
+
+def queue_state(world: World) -> str:
+    with tasks_client(world.cloud_tasks.address) as client:
+        return str(client.get_queue(name=queue_path(RESPONSE_QUEUE)).state.name)
+
+
 Probe = Callable[[World], object]
 WRONG: dict[str, tuple[Probe, object]] = {
     "changenow-away": (answers_range, 0),
@@ -130,8 +140,16 @@ WRONG: dict[str, tuple[Probe, object]] = {
         lambda world: requests.post(f"{world.gchostpay1.endpoints.microbatch_url}/x", timeout=TIMEOUT_S).status_code,
         403,
     ),
+    "gchostpay1-wrong-key": (lambda world: len(world.gchostpay1.signing_keys), 2),
+    "responses-paused": (queue_state, "PAUSED"),
+    "check-threshold-misconfigured": (
+        lambda world: world.functions.check_threshold.environment["GCHOSTPAY1_URL"],
+        "gchostpay1.example",
+    ),
+    "view-hidden": (lambda world: world.query("SELECT to_regclass('claimable_payments') AS view")[0]["view"], None),
+    "payment-without-dollars": (lambda world: len(world.query("SELECT 1 FROM unclaimable_payments")), 1),
     "database-away": (lambda world: world.postgres.running, False),
-    "row-locked": (lambda world: len(world.query(ALL_AT_ONCE)), 0),
+    "row-locked": (locked_payments, 1),
     "cloud-tasks-away": (lambda world: listens(world.cloud_tasks.address), False),
     "pubsub-away": (lambda world: listens(world.pubsub.address), False),
     "secret-manager-away": (lambda world: listens(world.secret_manager.address), False),
@@ -143,6 +161,7 @@ WRONG: dict[str, tuple[Probe, object]] = {
 AT_ONCE = {
     "changenow-reviving",
     "gchostpay1-order-twice",
+    "claimed-payment-changed",
     "check-threshold-killed",
     "swap-executed-killed",
     "threshold-disabled",
@@ -169,6 +188,25 @@ def test_a_drill_goes_wrong_and_right_again(scene: Scene, name: str) -> None:
         assert scene.order("DELETE", name).status_code == 200
     assert look(scene.world) != wrong
     assert scene.going_on() == []
+
+
+def test_a_claimed_payment_is_changed_by_hand(scene: Scene) -> None:
+    """Past every rule, and back: the batch's total is its payments' sum again."""
+    differs = """
+    SELECT 1 FROM batch_conversions AS b WHERE conversion_status = 'swapping' AND total_eth_usd <>
+      (SELECT SUM(accumulated_eth) FROM payout_accumulation AS p WHERE p.batch_conversion_id = b.batch_conversion_id)
+    """
+    scene.order("POST", "gchostpay1-silent")
+    scene.world.pay("30.00")
+    scene.world.trigger()
+    scene.world.wait_for(
+        lambda: scene.world.query("SELECT 1 FROM batch_conversions WHERE conversion_status = 'swapping'"), "a batch"
+    )
+    assert not scene.world.query(differs)
+    assert scene.order("POST", "claimed-payment-changed").status_code == 200
+    assert scene.world.query(differs)
+    scene.order("DELETE")
+    assert not scene.world.query(differs)
 
 
 def test_a_failed_exchange_is_revived(scene: Scene) -> None:
@@ -222,7 +260,13 @@ def test_all_that_goes_on_is_ended_at_once(scene: Scene) -> None:
 def test_what_cannot_go_wrong_yet_says_what_is_missing() -> None:
     """In a world without a payment."""
     with World() as world, DrillServer(world) as drills:
-        for name in ("row-locked", "changenow-forgetting", "changenow-reviving", "gchostpay1-order-twice"):
+        for name in (
+            "row-locked",
+            "claimed-payment-changed",
+            "changenow-forgetting",
+            "changenow-reviving",
+            "gchostpay1-order-twice",
+        ):
             answer = requests.post(f"{drills.url}/{name}", timeout=TIMEOUT_S)
             assert answer.status_code == 409
             assert "yet" in answer.json()["message"] or "let one come in" in answer.json()["message"]

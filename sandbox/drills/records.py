@@ -1,0 +1,65 @@
+"""Rows are wrong: a payment without dollars, a claimed payment changed by hand, something of ours taken away."""
+
+from typing import Any, Final
+
+from sandbox.drills.drill import Drill, End
+from sandbox.peers.database import database_connection
+from sandbox.world.world import World
+
+WORTHLESS: Final = """
+INSERT INTO payout_accumulation (client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp,
+    accumulated_amount_usdt, client_wallet_address, client_payout_currency, client_payout_network)
+VALUES ('client-1', 1, 10.00, 'usd', NOW(), 0, '0xc1', 'usdt', 'eth') RETURNING id
+"""
+WORTH: Final = "UPDATE payout_accumulation SET accumulated_eth = 9.70, accumulated_amount_usdt = 9.70 WHERE id = %s"
+CLAIMED: Final = """
+SELECT id FROM payout_accumulation WHERE conversion_status = 'swapping' AND batch_conversion_id IS NOT NULL
+ORDER BY id DESC LIMIT 1
+"""
+CHANGE: Final = "UPDATE payout_accumulation SET accumulated_eth = accumulated_eth + %s WHERE id = %s"
+# What a superuser who knows better can do: no trigger fires.
+UNGUARDED: Final = "SET LOCAL session_replication_role = replica"
+HIDE: Final = "ALTER VIEW claimable_payments RENAME TO claimable_payments_hidden"
+SHOW: Final = "ALTER VIEW claimable_payments_hidden RENAME TO claimable_payments"
+
+
+def _worthless_payment(world: World) -> End:
+    """Let a payment come in that nobody can tell the worth of; the end sets its dollars, as a person does."""
+    (number,) = _run(world, WORTHLESS)[0]
+    return lambda: _do(world, WORTH, number)
+
+
+def _change_claimed(world: World) -> End:
+    """Add a dollar to a claimed payment, past every rule; the end takes it away again."""
+    claimed = _run(world, CLAIMED)
+    if not claimed:
+        raise ValueError("no payment is claimed yet: let a check open a batch first")
+    (number,) = claimed[0]
+    _do(world, CHANGE, 1, number)
+    return lambda: _do(world, CHANGE, -1, number)
+
+
+def _hide_view(world: World) -> End:
+    _do(world, HIDE)
+    return lambda: _do(world, SHOW)
+
+
+def _do(world: World, sql: str, *arguments: object) -> None:
+    _run(world, sql, *arguments)
+
+
+def _run(world: World, sql: str, *arguments: object) -> list[Any]:
+    with database_connection(world.database_url) as connection:
+        cursor = connection.cursor()
+        cursor.execute(UNGUARDED)
+        cursor.execute(sql, arguments)
+        rows: list[Any] = list(cursor.fetchall()) if cursor.description else []
+        connection.commit()
+    return rows
+
+
+DRILLS: Final = (
+    Drill("payment-without-dollars", "a payment comes in whose worth nobody knows", _worthless_payment),
+    Drill("claimed-payment-changed", "somebody adds a dollar to a claimed payment, by hand", _change_claimed),
+    Drill("view-hidden", "something of ours is gone from the database", _hide_view),
+)
