@@ -55,6 +55,7 @@ locals {
       "storage.googleapis.com",
     ],
     var.kms_key == null ? [] : ["cloudkms.googleapis.com"],
+    var.monthly_budget == null ? [] : ["billingbudgets.googleapis.com"],
     var.private_network == null ? [] : ["servicenetworking.googleapis.com"],
     var.vpc_connector == null ? [] : ["vpcaccess.googleapis.com"],
     var.vpc_egress == null ? [] : ["compute.googleapis.com"],
@@ -88,14 +89,19 @@ module "database" {
 module "watching" {
   source = "./modules/watching"
 
-  channels      = var.notification_channels
-  emails        = var.alert_emails
-  labels        = local.labels
-  limits        = var.alert_limits
-  queues        = { for name, queue in google_cloud_tasks_queue.main : name => queue.name }
-  runbook_url   = var.runbook_url
-  services      = { for name, function in local.functions : name => function.name }
-  swap_cost_usd = var.swap_cost_usd
+  budget         = var.monthly_budget
+  channels       = var.notification_channels
+  database_id    = "${module.database.project}:${module.database.instance}"
+  emails         = var.alert_emails
+  labels         = local.labels
+  limits         = var.alert_limits
+  paused         = var.paused
+  project_id     = var.project_id
+  project_number = local.project_number
+  queues         = { for name, queue in google_cloud_tasks_queue.main : name => queue.name }
+  runbook_url    = var.runbook_url
+  services       = { for name, function in local.functions : name => function.name }
+  swap_cost_usd  = var.swap_cost_usd
 
   depends_on = [google_project_service.main]
 }

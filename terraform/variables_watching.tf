@@ -15,16 +15,16 @@ variable "alert_emails" {
 variable "alert_limits" {
   description = <<-EOT
     When alerts fire: check_silence_min minutes without a successful check; failure_rate_pct percent of the batches
-    ended in a day failed; pending_age_h hours that the oldest payment waits; queue_backlog tasks waiting in a queue
-    for 15 minutes; no_batch_h hours without a batch while a payment waits as long (24 at most: Monitoring looks no
-    further back).
+    ended in a day failed (and more than one); pending_age_h hours that the oldest payment waits; queue_wait_min minutes
+    that a task waits in a queue; no_batch_h hours without a batch while a payment waits as long (24 at most: Monitoring
+    looks no further back).
   EOT
   type = object({
     check_silence_min = optional(number, 45)
     failure_rate_pct  = optional(number, 5)
     no_batch_h        = optional(number, 24)
     pending_age_h     = optional(number, 48)
-    queue_backlog     = optional(number, 20)
+    queue_wait_min    = optional(number, 30)
   })
   default  = {}
   nullable = false
@@ -37,25 +37,57 @@ variable "alert_limits" {
     condition     = var.alert_limits.no_batch_h <= 24
     error_message = "alert_limits.no_batch_h may be 24 at most: Monitoring evaluates a day, not more."
   }
+  validation {
+    condition     = var.alert_limits.check_silence_min >= 30
+    error_message = "alert_limits.check_silence_min must be 30 or more: a check comes every 15 minutes and takes some."
+  }
+}
+
+variable "monthly_budget" {
+  description = <<-EOT
+    What the service may cost in a month, in whole units of the billing account's currency; at 50, 90 and 100 percent
+    the channels of warnings are told. Null makes no budget (it takes rights on the billing account).
+  EOT
+  type = object({
+    amount          = number
+    billing_account = string
+    currency        = string
+  })
+  default = null
 }
 
 variable "notification_channels" {
-  description = "Ids of existing notification channels (projects/P/notificationChannels/N) that get every alert."
-  type        = list(string)
-  default     = []
-  nullable    = false
+  description = <<-EOT
+    Ids of existing notification channels (projects/P/notificationChannels/N): every gets all alerts, the others those
+    of their severity. A pager belongs to critical, a chat room to warning.
+  EOT
+  type = object({
+    critical = optional(list(string), [])
+    error    = optional(list(string), [])
+    every    = optional(list(string), [])
+    warning  = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
 
   validation {
-    condition     = alltrue([for id in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", id))])
+    condition     = alltrue([for id in flatten(values(var.notification_channels)) : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", id))])
     error_message = "notification_channels holds ids of the form projects/P/notificationChannels/N."
   }
 }
 
 variable "runbook_url" {
-  description = "Where the on-call person finds docs/runbook.md; every alert links to its section there."
+  description = <<-EOT
+    The https address at which the on-call person reads docs/runbook.md; every alert links to its section there. Null
+    names the section only: a path of the repository is a dead link in a mail.
+  EOT
   type        = string
-  default     = "docs/runbook.md"
-  nullable    = false
+  default     = null
+
+  validation {
+    condition     = var.runbook_url == null || can(regex("^https://[^\\s#]+$", var.runbook_url))
+    error_message = "runbook_url must be an https address, without a #."
+  }
 }
 
 variable "swap_cost_usd" {

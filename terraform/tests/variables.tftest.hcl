@@ -179,7 +179,7 @@ run "a_channel_that_is_an_address" {
   expect_failures = [var.notification_channels]
 
   variables {
-    notification_channels = ["someone@example.com"]
+    notification_channels = { critical = ["someone@example.com"] }
   }
 }
 
@@ -298,5 +298,23 @@ run "everybody_deploys" {
 
   variables {
     deployers = ["allAuthenticatedUsers"]
+  }
+}
+
+run "a_silence_shorter_than_a_check" {
+  command         = plan
+  expect_failures = [var.alert_limits]
+
+  variables {
+    alert_limits = { check_silence_min = 15 }
+  }
+}
+
+run "a_runbook_that_no_mail_can_open" {
+  command         = plan
+  expect_failures = [var.runbook_url]
+
+  variables {
+    runbook_url = "docs/runbook.md"
   }
 }

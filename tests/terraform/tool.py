@@ -97,5 +97,5 @@ def _modules(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def of_type(plan: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     """The planned values of the resources of one type, or of one name of it, by address, in any module."""
-    wanted = re.compile(rf"(module\.\w+\.)*{re.escape(kind)}[.\[]")
+    wanted = re.compile(rf"(module\.\w+\.)*{re.escape(kind)}([.\[]|$)")
     return {address: values for address, values in resources(plan).items() if wanted.match(address)}

@@ -1,6 +1,26 @@
+variable "budget" {
+  description = "The billing account, amount and currency of a month's budget; null makes none."
+  type = object({
+    amount          = number
+    billing_account = string
+    currency        = string
+  })
+}
+
 variable "channels" {
-  description = "Ids of existing notification channels that get every alert."
-  type        = list(string)
+  description = "Ids of existing notification channels: for every alert, and for those of one severity."
+  type = object({
+    critical = list(string)
+    error    = list(string)
+    every    = list(string)
+    warning  = list(string)
+  })
+  nullable = false
+}
+
+variable "database_id" {
+  description = "project:instance of the Cloud SQL instance, as its metrics name it."
+  type        = string
   nullable    = false
 }
 
@@ -23,9 +43,27 @@ variable "limits" {
     failure_rate_pct  = number
     no_batch_h        = number
     pending_age_h     = number
-    queue_backlog     = number
+    queue_wait_min    = number
   })
   nullable = false
+}
+
+variable "paused" {
+  description = "Whether the schedule is paused on purpose: silence is then expected."
+  type        = bool
+  nullable    = false
+}
+
+variable "project_id" {
+  description = "The project whose logs are read."
+  type        = string
+  nullable    = false
+}
+
+variable "project_number" {
+  description = "The same project's number, as budgets name it."
+  type        = string
+  nullable    = false
 }
 
 variable "queues" {
@@ -35,9 +73,8 @@ variable "queues" {
 }
 
 variable "runbook_url" {
-  description = "Where docs/runbook.md is read; every alert links to its section there."
+  description = "The https address at which docs/runbook.md is read; null where it has none."
   type        = string
-  nullable    = false
 }
 
 variable "services" {

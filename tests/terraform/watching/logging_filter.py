@@ -1,6 +1,6 @@
 """The part of Cloud Logging's query language that the configuration uses, evaluated on an entry.
 
-Comparisons joined by AND: ``path="text"``, ``path=("a" OR "b")``, ``path>=number`` (also ``>``,
+Comparisons joined by AND: ``path="text"``, ``path=("a" OR "b")`` (also numbers), ``path>=number`` (also ``>``,
 ``<``, ``<=``) and ``severity>=WORD``. A comparison on a field that the entry lacks is false, and a
 text compares without regard to case, as in Cloud Logging. Anything else is refused.
 """
@@ -19,7 +19,7 @@ ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 }
 COMPARISON = re.compile(
     r"\s*(?P<path>[A-Za-z_][\w.]*)\s*(?P<sign>=|>=|<=|>|<)\s*"
-    r'(?:"(?P<text>[^"]*)"|\((?P<choice>"[^"]*"(?:\s+OR\s+"[^"]*")*)\)|(?P<bare>[\w.]+))\s*'
+    r'(?:"(?P<text>[^"]*)"|\((?P<choice>(?:"[^"]*"|\d+)(?:\s+OR\s+(?:"[^"]*"|\d+))*)\)|(?P<bare>[\w.]+))\s*'
 )
 
 
@@ -44,7 +44,8 @@ def _holds(found: re.Match[str], entry: Mapping[str, Any]) -> bool:
     if value is None:
         return False
     if found["sign"] == "=":
-        wanted = [found["text"]] if found["text"] is not None else re.findall(r'"([^"]*)"', found["choice"] or "")
+        choice = [one.strip('"') for one in re.findall(r'"[^"]*"|\d+', found["choice"] or "")]
+        wanted = choice if found["text"] is None else [found["text"]]
         if not wanted:
             raise ValueError(f"only texts are compared for equality: {found[0]!r}")
         return str(value).lower() in [one.lower() for one in wanted]

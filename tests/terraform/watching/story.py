@@ -87,6 +87,15 @@ def a_good_batch(rig: Rig) -> None:
     rig.call_back(rig.response(batch, "24.50"))
 
 
+def a_late_batch(rig: Rig) -> None:
+    """No callback comes; reconciliation completes the batch two hours after it was opened."""
+    rig.pay("25.00")
+    rig.check()
+    rig.pay_out(rig.batches()[0], "24.50")
+    rig.clock.forward(hours=2)
+    rig.check()
+
+
 def a_failed_batch(rig: Rig) -> None:
     """ChangeNow fails the exchange; the check finds out."""
     rig.pay("25.00")
@@ -210,6 +219,7 @@ STORIES: tuple[Callable[[Rig], None], ...] = (
     nothing_to_do,
     another_check_runs,
     a_good_batch,
+    a_late_batch,
     paid_after_all,
     a_refunded_batch,
     a_stuck_batch,

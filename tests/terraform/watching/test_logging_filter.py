@@ -19,6 +19,7 @@ ENTRY = {
         'resource.type="cloud_run_revision" AND resource.labels.service_name=("b" OR "a")',
         "jsonPayload.age_s>3600 AND severity>=WARNING",
         "jsonPayload.age_s>=4000",
+        "jsonPayload.age_s=(403 OR 4000)",
     ],
 )
 def test_a_match(text: str) -> None:
@@ -31,6 +32,7 @@ def test_a_match(text: str) -> None:
     [
         'jsonPayload.event="batch_failed"',
         'jsonPayload.event=("batch_failed" OR "batch_created")',
+        "jsonPayload.age_s=(400 OR 403)",
         'resource.labels.service_name="a" AND jsonPayload.event="batch_failed"',
         "jsonPayload.age_s>4000",
         "jsonPayload.missing>0",

@@ -1,0 +1,40 @@
+"""The lines that the functions write, written once for every test of what watches them."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from sandbox.postgres.server import Postgres
+from tests.rig import PROJECT, Peers, Rig
+from tests.terraform.watching.story import STORIES, Line, listening
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def lines(postgres: Postgres, migrated_template: str, peers: Peers) -> list[Line]:
+    """What the functions write in every story, each in a database of its own."""
+    with listening() as heard:
+        for story in STORIES:
+            with _rig(postgres, migrated_template, peers) as rig:
+                story(rig)
+    return heard
+
+
+@contextmanager
+def _rig(postgres: Postgres, template: str, peers: Peers) -> Iterator[Rig]:
+    name = f"story_{os.getpid()}_{next(_numbers)}"
+    postgres.create_database(name, template)
+    rig = Rig(postgres.url(name), peers)
+    rig.set_threshold("20.00")
+    yield rig
+    rig.close()
+    for server in (peers.exchange, peers.tasks, peers.secrets):
+        server.faults.clear()
+    for secret in ("MICRO_BATCH_THRESHOLD_USD", "MICRO_BATCH_POLICY"):
+        with suppress(KeyError):
+            peers.secrets.delete_secret(PROJECT, secret)
+    postgres.drop_database(name)
