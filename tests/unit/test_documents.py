@@ -92,3 +92,27 @@ def test_every_failure_mode_names_a_test_that_exists() -> None:
         assert named, f"no test in: {row[:80]}"
         for name, target in named:
             assert f"def {name}(" in (document.parent / target).read_text(), f"{name} is not in {target}"
+
+
+def test_every_question_of_a_maintainer_has_its_file() -> None:
+    """CONTRIBUTING.md's answers are files that hold the thing that is named."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| (.+\?) \| \[([^]]+)\]\(([^)]+)\) \| `(\w+)` \|$", text, flags=re.M)
+    assert len(rows) == 25
+    assert len({question for question, *_ in rows}) == 25
+    for question, shown, path, name in rows:
+        assert shown == path
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{question} {path} does not hold {name}"
+
+
+def test_the_architecture_names_every_module_of_shared() -> None:
+    """The table of modules is the folder: nothing in it is gone, nothing that is there is left out."""
+    section = (ROOT / "docs/architecture.md").read_text().partition("## Modules of shared")[2].partition("\n## ")[0]
+    shared = ROOT / "shared"
+    there = {
+        path.relative_to(shared).as_posix()
+        for path in (*shared.rglob("*.py"), *shared.rglob("*.sql"))
+        if path.name != "__init__.py"
+    }
+    named = set(re.findall(r"\]\(\.\./shared/([a-z_/]+\.(?:py|sql))\)", section))
+    assert named == there
