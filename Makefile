@@ -59,7 +59,7 @@ functions: setup ## Serve both functions from this tree, against the running san
 	@.venv/bin/python -m sandbox functions
 
 schema: setup ## Write docs/schema.md anew, from a database made for it.
-	.venv/bin/python -m tests.ops.schema_page
+	.venv/bin/python -m tests.ops.schema.schema_page
 
 migrate: setup ## Bring the database of DATABASE_URL, or of the Cloud SQL settings, up to date.
 	.venv/bin/python -m ops migrate

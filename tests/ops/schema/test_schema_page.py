@@ -8,7 +8,7 @@ import pytest
 from ops.schema.describe import describe
 from tests.sessions import open_session
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "schema.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "schema.md"
 
 
 def test_the_page_is_what_the_migrations_make(database_url: str) -> None:

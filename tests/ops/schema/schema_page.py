@@ -3,7 +3,7 @@
 from ops.schema.describe import describe
 from ops.schema.migrate import migrate
 from sandbox.postgres.server import Postgres
-from tests.ops.test_schema_page import PAGE
+from tests.ops.schema.test_schema_page import PAGE
 from tests.sessions import open_session
 
 
