@@ -32,8 +32,6 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("trigger", "ops.verbs.steer.trigger", "Start a check, and say what it decided."),
         Verb("threshold", "ops.verbs.steer.threshold", "Show, set or recommend the threshold."),
         Verb("policy", "ops.verbs.steer.policy", "Show or set the policy, pause or resume batching."),
-        Verb("release", "ops.verbs.steer.release", "End a batch that surely was not paid; its payments wait again."),
-        Verb("resend", "ops.verbs.steer.resend", "Send a lost payment order once more."),
         Verb("accept", "ops.verbs.steer.accept", "Accept the unusual amount that arrived for a batch."),
     ),
     ACCOUNT: (
@@ -43,6 +41,7 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("verify", "ops.verbs.account.verify", "Check a receipt without the database."),
     ),
     INSTALL: (
+        Verb("cut-over", "ops.verbs.steer.cut_over", "Show what waits, and decide from when on payments are ours."),
         Verb("deploy", "ops.deployment.commands", "Review a plan, try a deployment, take it back."),
         Verb("migrate", "ops.verbs.install.migrate", "Bring the database up to the migrations."),
         Verb("peers", "ops.verbs.install.peers", "Try a neighbour's own service against the wire format."),

@@ -7,7 +7,7 @@ from sandbox.peers.gcbatchprocessor import MARK, ONLY_CONVERTED, OWED
 
 _COMMON: Final = (
     *("'new'", "7", "3", "10", "'usd'", "NOW() AT TIME ZONE 'UTC'", "'0xclient'", "'usdt'", "'eth'"),
-    *("'now-1'", "'0xpay'", "0.004"),
+    *("'now-1'", "'0xpay'", "0.0033"),
 )
 
 

@@ -1,0 +1,44 @@
+"""`cut-over`: from which instant on payments are ours; bare, it only shows what waits."""
+
+from datetime import UTC, datetime
+
+import click
+
+from ops.command_line.acts import Act, acting
+from ops.command_line.answers import Answer, answering
+from ops.command_line.database import opened_database
+from ops.command_line.moments import Moment
+from ops.situation.cut_over import ALL, CutOver, plan_cut_over, read_cut_over, write_instant
+from shared.outside.database import Database
+
+
+@click.command()
+@click.option("--from", "moment", type=Moment(), help="Payments that came in from this time on are ours.")
+@click.option("--all", "take_all", is_flag=True, help="Whatever waits is ours.")
+@click.option("--none", "take_none", is_flag=True, help="Nothing that waits is ours: payments from now on are.")
+@acting("cut-over")
+@answering
+def command(moment: datetime | None, act: Act, *, take_all: bool, take_none: bool) -> Answer:
+    """Show what waits, and decide from when on payments are ours."""
+    if (moment is not None) + take_all + take_none > 1:
+        raise click.UsageError("give one of --from, --all and --none")
+    now = datetime.now(UTC)
+    with opened_database() as database:
+        with database.transaction() as transaction:
+            seen = read_cut_over(transaction, now)
+        if take_all or take_none or moment is not None:
+            return _decide(database, ALL if take_all else write_instant(moment or now), act, seen)
+    return Answer(seen.document, seen.lines)
+
+
+def _decide(database: Database, ours_from: str, act: Act, seen: CutOver) -> Answer:
+    """Agree on what the decision does, and put it on record twice: for the checks, and among the acts."""
+    with database.transaction() as transaction:
+        plan = plan_cut_over(transaction, ours_from, datetime.now(UTC))
+    act.agree([*seen.lines, "", *plan], "Decide so?")
+    with database.transaction() as transaction:
+        transaction.execute("record_cut_over", ours_from=ours_from, decided_by=act.by[:255], why=act.why)
+        act.record(transaction, {"ours_from": ours_from, "was": seen.document["ours_from"], "busy": seen.is_busy})
+    with database.transaction() as transaction:
+        decided = read_cut_over(transaction, datetime.now(UTC))
+    return Answer(decided.document, [*plan, "decided; the next check goes by it"])
