@@ -32,6 +32,8 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("trigger", "ops.verbs.steer.trigger", "Start a check, and say what it decided."),
         Verb("threshold", "ops.verbs.steer.threshold", "Show, set or recommend the threshold."),
         Verb("policy", "ops.verbs.steer.policy", "Show or set the policy, pause or resume batching."),
+        Verb("release", "ops.verbs.steer.release", "End a batch that surely was not paid; its payments wait again."),
+        Verb("resend", "ops.verbs.steer.resend", "Send a lost payment order once more."),
         Verb("accept", "ops.verbs.steer.accept", "Accept the unusual amount that arrived for a batch."),
     ),
     ACCOUNT: (

@@ -4,6 +4,7 @@ import os
 from typing import Final
 
 from shared.errors import SettingsInvalid
+from shared.settings import CheckSettings, load_check_settings
 
 PROJECT: Final = "GOOGLE_CLOUD_PROJECT"
 TRIGGER_TOPIC: Final = "MICRO_BATCH_TRIGGER_TOPIC"
@@ -27,3 +28,8 @@ def trigger_topic() -> str:
     """Return the full path of the topic that starts checks."""
     topic = optional(TRIGGER_TOPIC) or DEFAULT_TRIGGER_TOPIC
     return topic if topic.startswith("projects/") else f"projects/{project()}/topics/{topic}"
+
+
+def check_settings() -> CheckSettings:
+    """Read what check_threshold reads: a verb that decides as a check needs all of it; raises SettingsInvalid."""
+    return load_check_settings(os.environ)

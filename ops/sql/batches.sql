@@ -103,3 +103,19 @@ ORDER BY id;
 UPDATE batch_conversions
 SET accepted_usdt = CAST(:amount_usdt AS numeric), amount_accepted_at = NOW() AT TIME ZONE 'UTC', reconcile_after = NULL
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';
+
+-- name: count_resent
+-- How often an operator has sent a batch's order again.
+SELECT COUNT(*) AS orders
+FROM operator_acts
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND act = 'resend';
+
+-- name: prepare_resend
+-- The intent to send an order again. From here on it counts as out, so that no check sends another beside it; ChangeNow's
+-- word settles what became of it.
+UPDATE batch_conversions
+SET order_prepared_at = CAST(:now AS timestamp),
+    task_enqueued_at = CAST(:now AS timestamp),
+    reconcile_after = NULL,
+    stuck_reported_at = NULL
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';

@@ -5,7 +5,7 @@ before the next one speaks to anybody, so that a check that finds a batch in any
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -18,6 +18,7 @@ from shared.model.batch import Batch
 from shared.model.exchange import CreatedExchange
 from shared.model.quote import Quote
 from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
+from shared.outside.database import Transaction
 
 # A task's name is blocked "up to 24 hours" after its end: surely for minutes. An order whose fate is unknown may be
 # sent again under the same name for this long; later it might be a second one. A second one could be accepted while its
@@ -45,17 +46,8 @@ def advance(check: CheckContext, batch: Batch) -> None:
 
 def release(check: CheckContext, batch: Batch, failure: str, exchange_status: str | None = None) -> Batch:
     """End a batch whose swap will not come, and give its payments back to the next one, in one transaction."""
-    now = check.now()
     with check.session.transaction() as transaction:
-        failed = transaction.execute(
-            "fail_batch",
-            batch_conversion_id=batch.batch_conversion_id,
-            failure_reason=failure[:255],
-            exchange_status=exchange_status,
-        )
-        if failed:
-            transaction.execute("release_payments", batch_conversion_id=batch.batch_conversion_id, now=now)
-            events.record(transaction, "batch.failed", batch.facts | {"reason": failure}, now)
+        failed = fail_batch(transaction, batch, failure, exchange_status=exchange_status, now=check.now())
     if failed:
         logs.error(
             logs.Event.BATCH_FAILED,
@@ -63,6 +55,22 @@ def release(check: CheckContext, batch: Batch, failure: str, exchange_status: st
             **batch.facts | {"reason": failure, "exchange_status": exchange_status},
         )
     return read_batch(check.session, batch.batch_conversion_id)
+
+
+def fail_batch(
+    transaction: Transaction, batch: Batch, failure: str, *, exchange_status: str | None, now: datetime
+) -> bool:
+    """Fail a batch that is alive, give its payments back and record the event; returns False where it has ended."""
+    failed = transaction.execute(
+        "fail_batch",
+        batch_conversion_id=batch.batch_conversion_id,
+        failure_reason=failure[:255],
+        exchange_status=exchange_status,
+    )
+    if failed:
+        transaction.execute("release_payments", batch_conversion_id=batch.batch_conversion_id, now=now)
+        events.record(transaction, "batch.failed", batch.facts | {"reason": failure}, now)
+    return failed > 0
 
 
 def record_order(check: CheckContext, batch: Batch) -> None:

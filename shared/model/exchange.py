@@ -51,6 +51,11 @@ class ExchangeState:
         return self.phase in (Phase.PREPARING, Phase.WAITING)
 
     @property
+    def is_waiting(self) -> bool:
+        """It can be paid now."""
+        return self.phase is Phase.WAITING
+
+    @property
     def is_lost(self) -> bool:
         """It has ended, and no USDT will come of it."""
         return self.phase in (Phase.FAILED, Phase.REFUNDED)

@@ -37,8 +37,10 @@ class OrderQueue:
         self._sleep = sleep
         self.client = GoogleClient(self._new_client)
 
-    def enqueue_gchostpay1_batch_execution(self, batch_conversion_id: uuid.UUID, token: str) -> bool:
+    def enqueue_gchostpay1_batch_execution(self, batch_conversion_id: uuid.UUID, token: str, again: int = 0) -> bool:
         """Hand the order to Cloud Tasks; returns False where a task of that name was there already.
+
+        *again* counts the orders that an operator sent once more: each has a name of its own.
 
         The client repeats nothing by itself; with a name it is safe to. Raises OrderRefused when surely no task was
         made, and OrderUnknown when any attempt's answer was lost.
@@ -46,7 +48,7 @@ class OrderQueue:
         from google.api_core import exceptions
         from google.auth.exceptions import GoogleAuthError
 
-        request: dict[str, Any] = {"parent": self._queue, "task": self._task(batch_conversion_id, token)}
+        request: dict[str, Any] = {"parent": self._queue, "task": self._task(batch_conversion_id, token, again)}
         answer_lost = False
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
@@ -65,7 +67,11 @@ class OrderQueue:
                 return True
         raise AssertionError("every attempt returns or raises")
 
-    def _task(self, batch_conversion_id: uuid.UUID, token: str) -> dict[str, Any]:
+    def task_name(self, batch_conversion_id: uuid.UUID, again: int = 0) -> str:
+        """Return the full name of a batch's order."""
+        return f"{self._queue}/tasks/batch-{batch_conversion_id}" + (f"-{again}" if again else "")
+
+    def _task(self, batch_conversion_id: uuid.UUID, token: str, again: int) -> dict[str, Any]:
         request: dict[str, Any] = {
             "http_method": "POST",
             "url": self._url,
@@ -78,7 +84,7 @@ class OrderQueue:
                 "service_account_email": self._invoker,
                 "audience": f"{parts.scheme}://{parts.netloc}",
             }
-        return {"name": f"{self._queue}/tasks/batch-{batch_conversion_id}", "http_request": request}
+        return {"name": self.task_name(batch_conversion_id, again), "http_request": request}
 
     def _new_client(self) -> "CloudTasksClient":
         from google.cloud.tasks_v2 import CloudTasksClient

@@ -11,6 +11,7 @@ from shared.outside.cloud_tasks import OrderQueue
 from shared.outside.database import open_database
 from shared.outside.pubsub import open_publisher
 from shared.outside.secret_manager import SecretManager
+from shared.outside.statements import STATEMENTS, Statements
 from shared.settings import CheckSettings, load_check_settings
 
 
@@ -29,11 +30,12 @@ def wire_check(
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], None] = time.sleep,
+    statements: Statements = STATEMENTS,
 ) -> CheckDependencies:
     """Put the parts together, on a clock of one's own where that is wanted."""
     return CheckDependencies(
         settings=settings,
-        database=open_database(settings.database),
+        database=open_database(settings.database, statements),
         exchange=ChangeNow(settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s),
         orders=OrderQueue(
             queue=settings.tasks_queue,

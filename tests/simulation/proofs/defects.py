@@ -106,8 +106,8 @@ def _unnamed_task() -> Planted:
     """The order's task has no name, so that Cloud Tasks takes a second one."""
     original = OrderQueue._task
 
-    def unnamed(self: OrderQueue, batch_conversion_id: uuid.UUID, token: str) -> dict[str, Any]:
-        return {key: value for key, value in original(self, batch_conversion_id, token).items() if key != "name"}
+    def unnamed(self: OrderQueue, batch_conversion_id: uuid.UUID, token: str, again: int) -> dict[str, Any]:
+        return {key: value for key, value in original(self, batch_conversion_id, token, again).items() if key != "name"}
 
     return patch.object(OrderQueue, "_task", unnamed)
 

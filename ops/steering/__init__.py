@@ -1,0 +1,1 @@
+"""What is certain of a batch before an operator gives it back or orders it again."""

@@ -1,0 +1,138 @@
+"""The evidence on a batch: its row, ChangeNow's word at this moment, its order's age and its place in the queue."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from ops.command_line.database import STATEMENTS
+from ops.command_line.failures import Away, NotDone
+from ops.command_line.text import age
+from ops.outside.environment import check_settings
+from ops.outside.order_tasks import OrderTask, list_order_tasks
+from shared.errors import ExchangeRefused
+from shared.flow.batches import read_batch
+from shared.flow.check import CHECK_LOCK
+from shared.flow.context import CheckContext, CheckDependencies
+from shared.model.batch import Batch
+from shared.model.exchange import ExchangeState
+from shared.model.policy import Policy, parse_policy
+from shared.outside.database import Queries, Session
+from shared.wiring.check_threshold import wire_check
+
+NO_EXCHANGE: Final = "no exchange"
+UNKNOWN_THERE: Final = "unknown there"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known at one instant (aware UTC) before anything is done."""
+
+    now: datetime
+    batch: Batch
+    state: ExchangeState | None
+    changenow: str
+    """ChangeNow's word, or why there is none."""
+    tasks: list[OrderTask]
+    resent: int
+
+    @property
+    def ordered_at(self) -> datetime | None:
+        """When an order may have left last; None where surely none ever did."""
+        return max(filter(None, (self.batch.order_prepared_at, self.batch.task_enqueued_at)), default=None)
+
+    @property
+    def order_age(self) -> timedelta | None:
+        """How old the last order is."""
+        return None if self.ordered_at is None else self.now - self.ordered_at
+
+    @property
+    def was_delivered(self) -> bool:
+        """Whether GCHostPay1 may have been handed an order: only one that still waits, untried, surely was not."""
+        untried = [task for task in self.tasks if task.deliveries == 0]
+        return self.ordered_at is not None and len(untried) <= self.resent
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The evidence for the record."""
+        return {
+            "status": self.batch.status,
+            "exchange": self.batch.cn_api_id,
+            "changenow": self.changenow,
+            "ordered_at": self.ordered_at,
+            "order_age_s": None if self.order_age is None else int(self.order_age.total_seconds()),
+            "orders_in_queue": len(self.tasks),
+            "deliveries": sum(task.deliveries for task in self.tasks),
+            "resent_before": self.resent,
+        }
+
+    @property
+    def lines(self) -> list[str]:
+        """The evidence for a reader."""
+        order = "never sent" if self.order_age is None else f"{age(self.order_age)} old"
+        waiting = f", still in its queue ({self.tasks[-1].deliveries} deliveries)" if self.tasks else ""
+        worth = f"${self.batch.total_usd}, {self.batch.payments} payments"
+        return [
+            f"batch {self.batch.batch_conversion_id}: {self.batch.status}, {worth}",
+            f"ChangeNow says: {self.changenow} (exchange {self.batch.cn_api_id or 'not made'})",
+            f"order: {order}{waiting}, to {self.batch.payin_address or 'nobody'}",
+        ]
+
+
+@contextmanager
+def steering() -> Iterator[CheckContext]:
+    """Hold the check's lock, so that nothing else moves a batch meanwhile; raises Away while a check runs."""
+    dependencies = wire_check(check_settings(), statements=STATEMENTS)
+    try:
+        with dependencies.database.exclusive(CHECK_LOCK) as session:
+            if session is None:
+                raise Away("a check is running, which may move the batch: try again in a moment")
+            yield _context(dependencies, session)
+    finally:
+        dependencies.database.close()
+
+
+def gather(check: CheckContext, batch_conversion_id: uuid.UUID) -> Evidence:
+    """Read the batch, ask ChangeNow, look into the queue; raises Away where one of them does not answer."""
+    batch = read_batch(check.session, batch_conversion_id)
+    row = check.session.row("count_resent", batch_conversion_id=batch_conversion_id)
+    assert row is not None
+    state, changenow = _ask(check, batch)
+    tasks = list_order_tasks(check.orders, batch_conversion_id, row["orders"]) if batch.order_prepared_at else []
+    return Evidence(check.now(), batch, state, changenow, tasks=tasks, resent=row["orders"])
+
+
+def require_alive(batch: Batch) -> None:
+    """Refuse a batch that has ended."""
+    if batch.status not in ("pending", "swapping"):
+        name = batch.batch_conversion_id
+        raise NotDone(f"batch {name} is {batch.status}, which is final; see: ./microbatch batch {name}")
+
+
+def _ask(check: CheckContext, batch: Batch) -> tuple[ExchangeState | None, str]:
+    if batch.cn_api_id is None:
+        return None, NO_EXCHANGE
+    try:
+        state = check.exchange.get_exchange(batch.cn_api_id)
+    except ExchangeRefused as refusal:
+        return None, UNKNOWN_THERE if refusal.is_not_found else f"refused ({refusal.code})"
+    return state, state.status
+
+
+def _context(dependencies: CheckDependencies, session: Session) -> CheckContext:
+    return CheckContext(
+        dependencies.settings,
+        session,
+        dependencies.exchange,
+        dependencies.orders,
+        policy=_policy_in_force(session),
+        now=dependencies.now,
+    )
+
+
+def _policy_in_force(queries: Queries) -> Policy:
+    """The policy that the last check went by."""
+    row = queries.row("get_last_valid_policy")
+    return parse_policy(row["policy"].encode()) if row else Policy()

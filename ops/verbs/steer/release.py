@@ -1,0 +1,45 @@
+"""`release BATCH`: end a batch that surely was not paid, and give its payments back to the next one."""
+
+import click
+
+from ops.command_line.acts import Act, acting
+from ops.command_line.answers import Answer, answering
+from ops.command_line.batch_names import batch_argument, find_batch
+from ops.command_line.failures import NotDone
+from ops.outside.order_tasks import withdraw
+from ops.steering.certainty import VOUCH, require_unpaid
+from ops.steering.evidence import Evidence, gather, require_alive, steering
+from shared.flow.context import CheckContext
+from shared.flow.ordering import fail_batch
+
+
+@click.command()
+@batch_argument
+@click.option(VOUCH, "vouched", is_flag=True, help="You have looked into its log: no payment to the payin address.")
+@acting("release")
+@answering
+def command(batch: str, act: Act, *, vouched: bool) -> Answer:
+    """End a batch that surely was not paid; its payments wait again."""
+    with steering() as check:
+        with check.session.transaction() as transaction:
+            batch_conversion_id = find_batch(transaction, batch)
+        evidence = gather(check, batch_conversion_id)
+        require_alive(evidence.batch)
+        require_unpaid(evidence, vouched=vouched)
+        act.agree([*evidence.lines, "its payments go back to pending, for the next batch"], "Release the batch?")
+        withdraw(check.orders, evidence.tasks)
+        _release(check, act, evidence, vouched=vouched)
+    said = f"released: batch {batch_conversion_id} has failed, its {evidence.batch.payments} payments are pending again"
+    return Answer({"batch_conversion_id": batch_conversion_id, "released": True} | evidence.document, [said])
+
+
+def _release(check: CheckContext, act: Act, evidence: Evidence, *, vouched: bool) -> None:
+    """Fail the batch, record the event and the act, all or nothing."""
+    batch = evidence.batch
+    detail = evidence.document | {"vouched": vouched}
+    status = evidence.state.status if evidence.state else None
+    with check.session.transaction() as transaction:
+        failure = f"operator: {act.why}" if act.why else "operator"
+        if not fail_batch(transaction, batch, failure, exchange_status=status, now=check.now()):
+            raise NotDone(f"batch {batch.batch_conversion_id} has ended meanwhile")
+        act.record(transaction, detail, batch.batch_conversion_id)
