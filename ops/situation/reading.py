@@ -50,7 +50,7 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
     """Read everything; no statement's cost grows with the history."""
     pending = transaction.row("sum_claimable")
     levers = transaction.row("get_levers_in_force")
-    breaker = transaction.row("count_lost_deposits", since=now - PACE_SPAN)
+    breaker = transaction.row("sum_lost_deposits", since=now - PACE_SPAN)
     pace = transaction.row("sum_arrivals", since=now - PACE_SPAN)
     events = transaction.row("count_unpublished_events")
     assert pending

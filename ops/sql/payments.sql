@@ -59,3 +59,14 @@ JOIN payout_accumulation AS payment USING (id)
 WHERE CAST(:reason AS text) IS NULL OR held.reason = CAST(:reason AS text)
 ORDER BY held.id
 LIMIT CAST(:payments_max AS integer);
+
+-- name: mend_dollars
+-- Only of a payment that waits outside any batch; the neighbour's sum of pending dollars moves with it.
+UPDATE payout_accumulation
+SET accumulated_eth = CAST(:amount_usd AS numeric),
+    accumulated_amount_usdt = CAST(:amount_usd AS numeric),
+    updated_at = CURRENT_TIMESTAMP AT TIME ZONE 'UTC'
+WHERE id = CAST(:payment_id AS integer)
+    AND conversion_status = 'pending'
+    AND batch_conversion_id IS NULL
+    AND is_paid_out IS NOT TRUE;

@@ -58,7 +58,7 @@ WHERE conversion_status = 'failed' AND late_seen_at >= CAST(:since AS timestampt
 ORDER BY id DESC
 LIMIT CAST(:batches_max AS integer);
 
--- name: count_lost_deposits
+-- name: sum_lost_deposits
 -- Deposits that ended without a payout since the breaker was last reset, at most a day back.
 SELECT
     COUNT(batch.deposit_lost_at) AS deposits,
