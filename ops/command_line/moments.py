@@ -14,6 +14,11 @@ class Moment(click.ParamType[datetime]):
 
     name = "TIME"
 
+    @staticmethod
+    def ago(span: timedelta) -> datetime:
+        """The instant so long before now."""
+        return datetime.now(UTC) - span
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Read a time, or a span before now."""
         if isinstance(value, datetime):
@@ -21,7 +26,7 @@ class Moment(click.ParamType[datetime]):
         text = str(value).strip()
         try:
             if span := re.fullmatch(r"([0-9]{1,6})([mhd])", text):
-                return datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
+                return self.ago(timedelta(**{_UNITS[span[2]]: int(span[1])}))
             moment = datetime.fromisoformat(text)
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):

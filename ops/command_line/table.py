@@ -25,7 +25,9 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("batches", "ops.verbs.look.batches", "List the last batches."),
         Verb("batch", "ops.verbs.look.batch", "Show the life of one batch."),
         Verb("payment", "ops.verbs.look.payment", "Show the life of one payment."),
+        Verb("pending", "ops.verbs.look.pending", "List the payments that wait for a batch."),
         Verb("held", "ops.verbs.look.held", "List payments that can never be claimed as they stand."),
+        Verb("acts", "ops.verbs.look.acts", "List what operators did, and why."),
         Verb("wait", "ops.verbs.look.wait", "Wait until a batch has ended: 0, 1 if it failed, 8 while it runs."),
     ),
     STEER: (

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from shared.flow.check import CHECK_LOCK
 from shared.outside.database import Row, Transaction
 
 IN_FLIGHT_MAX: Final = 200
@@ -28,6 +29,8 @@ class Situation:
     cut_over: Row | None
     pace_usd: Decimal
     unpublished_events: int
+    running: Row | None
+    """The session that holds the check's lock, if one runs now."""
 
     @property
     def pending_usd(self) -> Decimal:
@@ -70,4 +73,5 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
         cut_over=transaction.row("get_cut_over"),
         pace_usd=max(pace["opened_usd"] + pending["pending_usd"] - pace["pending_then_usd"], Decimal(0)),
         unpublished_events=events["events"],
+        running=transaction.row("get_running_check", lock_high=CHECK_LOCK >> 32, lock_low=CHECK_LOCK & 0xFFFF_FFFF),
     )

@@ -48,6 +48,7 @@ def situation_document(situation: Situation, needs: list[Need]) -> dict[str, Any
         "levers": situation.levers,
         "levers_moved_since": situation.lever_acts,
         "last_check": situation.last_check,
+        "running_check": situation.running,
         "next_check_at": next_check_at(situation),
         "next_batch_in_s": _seconds(next_batch_in(situation)),
         "batches_in_flight": situation.in_flight,
@@ -96,6 +97,9 @@ def _check_lines(situation: Situation) -> Iterator[str]:
     yield f"last check  {age(situation.age(last, 'checked_at'))} ago ({last['reason']}) {opened}"
     if lever and not last["batches_opened"]:
         yield f"            what would change it: {lever}"
+    if situation.running:
+        silent = age(situation.age(situation.running, "state_since"))
+        yield f"running     a check holds the lock, silent for {silent}; past 5 min its session is ended by itself"
     overdue = situation.now > due
     yield f"next check  {'was due' if overdue else 'due'} {instant(due)}"
     wait = next_batch_in(situation)

@@ -62,6 +62,7 @@ SELECT
     actual_usdt_received AS received_usdt,
     created_at AT TIME ZONE 'UTC' AS created_at,
     completed_at AT TIME ZONE 'UTC' AS completed_at,
+    settled_by,
     exchange_status,
     failure_reason
 FROM batch_conversions
@@ -119,3 +120,10 @@ SET order_prepared_at = CAST(:now AS timestamp),
     reconcile_after = NULL,
     stuck_reported_at = NULL
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';
+
+-- name: sum_held_by_batch
+-- What the payments of a batch sum to now: to be compared with its total, and with what was received.
+SELECT COUNT(*) AS held_payments, COALESCE(SUM(accumulated_eth), 0) AS held_usd,
+    COALESCE(SUM(accumulated_amount_usdt) FILTER (WHERE conversion_status = 'completed'), 0) AS shares_usdt
+FROM payout_accumulation
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid);

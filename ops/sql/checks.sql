@@ -28,3 +28,13 @@ WHERE (CAST(:reason AS varchar) IS NULL OR reason = CAST(:reason AS varchar))
     AND (CAST(:since AS timestamptz) IS NULL OR checked_at >= CAST(:since AS timestamptz))
 ORDER BY id DESC
 LIMIT CAST(:checks_max AS integer);
+
+-- name: summarize_checks
+-- How often each reason came up, and how far the pending dollars went.
+SELECT reason, COUNT(*) AS checks, MAX(checked_at) AS last_at, MAX(pending_usd) AS pending_usd_max,
+    MAX(threshold_usd) AS threshold_usd_max, SUM(batches_opened) AS batches_opened
+FROM threshold_checks
+WHERE checked_at >= CAST(:since AS timestamptz)
+    AND (CAST(:reason AS varchar) IS NULL OR reason = CAST(:reason AS varchar))
+GROUP BY reason
+ORDER BY COUNT(*) DESC, reason;

@@ -70,3 +70,31 @@ WHERE id = CAST(:payment_id AS integer)
     AND conversion_status = 'pending'
     AND batch_conversion_id IS NULL
     AND is_paid_out IS NOT TRUE;
+
+-- name: list_pending_by_age
+-- What waits, oldest first: the order in which it is claimed.
+SELECT id, client_id, amount_usd, known_eth, ROUND(amount_usd / NULLIF(known_eth, 0), 2) AS usd_per_eth,
+    created_at AT TIME ZONE 'UTC' AS created_at
+FROM claimable_payments
+ORDER BY claimable_payments.created_at, id
+LIMIT CAST(:payments_max AS integer);
+
+-- name: list_pending_by_amount
+-- What waits, largest first.
+SELECT id, client_id, amount_usd, known_eth, ROUND(amount_usd / NULLIF(known_eth, 0), 2) AS usd_per_eth,
+    created_at AT TIME ZONE 'UTC' AS created_at
+FROM claimable_payments
+ORDER BY amount_usd DESC, id
+LIMIT CAST(:payments_max AS integer);
+
+-- name: list_pending_by_rate
+-- What waits and knows its ETH, the one furthest from the median rate first: a wrong ETH shows here.
+WITH waiting AS (
+    SELECT id, client_id, amount_usd, known_eth, amount_usd / known_eth AS rate, created_at
+    FROM claimable_payments
+    WHERE known_eth > 0
+)
+SELECT id, client_id, amount_usd, known_eth, ROUND(rate, 2) AS usd_per_eth, created_at AT TIME ZONE 'UTC' AS created_at
+FROM waiting
+ORDER BY ABS(LN(rate) - (SELECT LN(PERCENTILE_DISC(0.5) WITHIN GROUP (ORDER BY rate)) FROM waiting)) DESC, id
+LIMIT CAST(:payments_max AS integer);

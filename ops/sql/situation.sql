@@ -85,3 +85,14 @@ SELECT
 -- name: count_unpublished_events
 -- Events that Pub/Sub has not got yet.
 SELECT COUNT(*) AS events FROM batch_events WHERE published_at IS NULL;
+
+-- name: get_running_check
+-- The session that holds the check's lock: a 64-bit key is kept in two halves.
+SELECT session.backend_start AS since, session.state, session.state_change AS state_since
+FROM pg_locks AS lock
+JOIN pg_stat_activity AS session ON session.pid = lock.pid
+WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+    AND lock.database = (SELECT oid FROM pg_database WHERE datname = CURRENT_DATABASE())
+    AND CAST(lock.classid AS bigint) = CAST(:lock_high AS bigint)
+    AND CAST(lock.objid AS bigint) = CAST(:lock_low AS bigint)
+LIMIT 1;

@@ -9,9 +9,11 @@ from pathlib import Path
 import click
 import pytest
 
+from ops.command_line.database import STATEMENTS as OPS_STATEMENTS
 from ops.command_line.root import root
 from ops.command_line.table import VERBS, Verb
 from sandbox.postgres.server import Postgres
+from shared.outside.statements import STATEMENTS
 from tests.ops.conftest import Shell
 from tests.rig import Rig, new_id
 from tests.sessions import query
@@ -199,3 +201,12 @@ def test_the_launcher_makes_its_environment_first(tmp_path: Path) -> None:
             [str(house / "microbatch"), "status", "--json"], capture_output=True, text=True, timeout=100, check=True
         )
         assert run.stdout == "typed status --json\n"
+
+
+def test_every_statement_of_ours_is_used() -> None:
+    """No SQL stands by itself without a caller, and no name is taken twice."""
+    source = "".join(path.read_text() for path in (ROOT / "ops").rglob("*.py"))
+    ours = set(OPS_STATEMENTS.texts) - set(STATEMENTS.texts)
+    assert len(ours) > 30
+    beginnings = tuple(re.findall(r'f"([a-z]+_[a-z_]+)\{', source))  # of names that are put together
+    assert {name for name in ours if f'"{name}"' not in source and not name.startswith(beginnings)} == set()

@@ -31,10 +31,12 @@ def command(batch: str) -> Answer:
     with opened_database() as database, database.transaction() as transaction:
         batch_conversion_id = find_batch(transaction, batch)
         found = transaction.row("show_batch", batch_conversion_id=batch_conversion_id)
+        held = transaction.row("sum_held_by_batch", batch_conversion_id=batch_conversion_id)
         assert found is not None
+        assert held is not None
         life = by_time([*_steps(found), *_records(transaction, found)])
-    facts = {name: value for name, value in found.items() if value is not None}
-    document = found | {"life": [moment.document for moment in life]}
+    facts = {name: value for name, value in (found | held).items() if value is not None}
+    document = found | held | {"life": [moment.document for moment in life]}
     return Answer(document, [*pairs(facts), "", *life_lines(life)])
 
 

@@ -7,7 +7,8 @@ import click
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.moments import Moment
-from ops.command_line.text import table
+from ops.command_line.text import age, table
+from shared.outside.database import Row
 
 STATUSES = ("pending", "swapping", "completed", "failed")
 COLUMNS = {
@@ -18,7 +19,8 @@ COLUMNS = {
     "total_usd": "dollars",
     "received_usdt": "USDT received",
     "created_at": "opened",
-    "completed_at": "completed",
+    "took": "took",
+    "settled_by": "settled by",
     "exchange_status": "ChangeNow says",
     "failure_reason": "failed because",
 }
@@ -34,5 +36,11 @@ def command(status: str | None, since: datetime | None, client: str | None, limi
     """List the last batches."""
     with opened_database() as database, database.transaction() as transaction:
         rows = transaction.rows("list_batches", status=status, since=since, client_id=client, batches_max=limit)
-    shown = [row | {"short_id": str(row["batch_conversion_id"])[:8]} for row in rows]
+    shown = [row | {"short_id": str(row["batch_conversion_id"])[:8], "took": _took(row)} for row in rows]
     return Answer({"batches": rows}, table(shown, COLUMNS) if rows else ["no batch of that kind"])
+
+
+def _took(batch: Row) -> str | None:
+    if batch["completed_at"] is None or batch["created_at"] is None:
+        return None
+    return age(batch["completed_at"] - batch["created_at"])

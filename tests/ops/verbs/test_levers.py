@@ -26,6 +26,9 @@ def test_a_threshold_is_set_and_goes_on_record(rig: Rig, shell: Shell) -> None:
     assert "$55.50 (secret)" in shown.out
     (act,) = rig.sql("SELECT * FROM operator_acts")
     assert (act["act"], act["by_whom"], act["why"]) == ("threshold set", "ada", "fees are up")
+    listed = shell("acts")
+    assert "threshold set" in listed.out
+    assert "fees are up" in listed.out
     assert json.loads(act["detail"]) == {"lever": "threshold", "old": "20.00", "new": "55.50", "version": "2"}
 
 

@@ -45,6 +45,10 @@ def test_checks_are_listed_with_their_reasons(rig: Rig, shell: Shell) -> None:
     assert shell("checks", "--since", "2040-01-01").out == "no check of that kind\n"
     assert len(shell("checks", "--since", "1h", "--json").document["checks"]) == 3
     assert "threshold_reached" in shell("checks").out
+    summary = shell("checks", "--summary", "--json").document["reasons"]
+    assert {row["reason"]: row["checks"] for row in summary} == {"below_threshold": 2, "threshold_reached": 1}
+    assert summary[1]["pending_usd_max"] == "25.00000000"
+    assert "below_threshold" in shell("checks", "--summary", "--since", "2h").out
     assert shell("checks", "--since", "yesterday").code == 2
 
 
@@ -79,6 +83,7 @@ def test_the_life_of_a_batch(rig: Rig, shell: Shell) -> None:
         moment["at"] for moment in typed.document["life"]
     )
     assert "completed (was swapping)" in shell("batch", "#1").out
+    assert (typed.document["held_payments"], typed.document["shares_usdt"]) == (1, "29.80000000")
 
 
 def test_the_life_of_a_payment_through_failed_batches(rig: Rig, shell: Shell) -> None:
@@ -102,6 +107,21 @@ def test_the_life_of_a_payment_through_failed_batches(rig: Rig, shell: Shell) ->
     ]
     assert typed.document["share_usdt"] == "39.90000000"
     assert "39.9 " in shell("payment", payment["id"]).out.replace("39.90000000", "39.9 ")
+
+
+def test_payments_that_wait(rig: Rig, shell: Shell) -> None:
+    """Oldest, largest, or the one whose ETH is odd first; nothing waits: said."""
+    assert shell("pending").out == "nothing waits\n"
+    old = rig.pay("3.00", age=timedelta(hours=5))
+    rig.pay("4.00", "5.00", eth="0.0015")
+    odd = rig.pay("4.50", eth="15")
+    big = rig.pay("6.00")
+    for sort, first in (("age", old), ("amount", big), ("rate", odd)):
+        typed = shell("pending", "--sort", sort, "--json")
+        assert typed.code == 0, typed.err
+        assert [typed.document["payments"][0]["id"]] == first, sort
+    assert len(shell("pending", "--limit", "2", "--json").document["payments"]) == 2
+    assert "0.3" in shell("pending", "--sort", "rate").out
 
 
 def test_payments_that_can_never_be_claimed(rig: Rig, shell: Shell) -> None:

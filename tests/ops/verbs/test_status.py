@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ops.situation.reasons import SAID, explain_reason
+from shared.flow.check import CHECK_LOCK
 from shared.model.reasons import Reason
 from tests.ops.conftest import Shell
 from tests.rig import Rig
@@ -98,6 +99,16 @@ def test_a_silent_schedule(rig: Rig, shell: Shell) -> None:
     assert typed.code == 1
     assert "no check has ended well for 2 h" in typed.out
     assert "was due" in typed.out
+
+
+def test_a_check_that_runs(rig: Rig, shell: Shell) -> None:
+    """Who holds the lock is told, with since when it is silent."""
+    rig.check()
+    assert shell("status", "--json").document["running_check"] is None
+    with rig.check_dependencies.database.exclusive(CHECK_LOCK):
+        typed = shell("status")
+        assert "running     a check holds the lock, silent for " in typed.out
+        assert shell("status", "--json").document["running_check"]["state"] == "idle"
 
 
 def test_a_threshold_that_cannot_be_read(rig: Rig, shell: Shell) -> None:
