@@ -3,17 +3,23 @@
 -- completed, is_conversion_complete where it is. The weight of a payment completed before us is not known. Rows that
 -- another service holds are passed over and tried again.
 
-WITH wanting AS MATERIALIZED (
+WITH wanting AS (
+    SELECT
+        id,
+        CASE WHEN conversion_status = 'completed' THEN is_conversion_complete IS NOT TRUE
+            ELSE accumulated_amount_usdt IS NULL
+                OR (accumulated_eth IS NULL AND ABS(accumulated_amount_usdt) < 1e10) END AS wants
+    FROM payout_accumulation
+    WHERE id > $1 AND id <= $2
+),
+free AS MATERIALIZED (
     SELECT id
     FROM payout_accumulation
-    WHERE id > $1
-        AND id <= $2
+    WHERE id > $1 AND id <= $2
         AND CASE WHEN conversion_status = 'completed' THEN is_conversion_complete IS NOT TRUE
             ELSE accumulated_amount_usdt IS NULL
                 OR (accumulated_eth IS NULL AND ABS(accumulated_amount_usdt) < 1e10) END
-),
-free AS MATERIALIZED (
-    SELECT id FROM payout_accumulation WHERE id IN (SELECT id FROM wanting) FOR NO KEY UPDATE SKIP LOCKED
+    FOR NO KEY UPDATE SKIP LOCKED
 ),
 filled AS (
     UPDATE payout_accumulation AS payment
@@ -26,7 +32,9 @@ filled AS (
             WHEN accumulated_eth > 0 AND accumulated_eth < 1e10 THEN accumulated_eth
             ELSE 0 END
     FROM free
-    WHERE payment.id = free.id
+    WHERE payment.id > $1 AND payment.id <= $2 AND payment.id = free.id
     RETURNING payment.id
 )
-SELECT (SELECT COUNT(*) FROM filled) AS done, (SELECT COUNT(*) FROM wanting) - (SELECT COUNT(*) FROM filled) AS left_over;
+SELECT
+    (SELECT COUNT(*) FROM filled) AS done,
+    (SELECT COUNT(*) FROM wanting WHERE wants) - (SELECT COUNT(*) FROM filled) AS left_over;

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -212,6 +213,29 @@ def test_gives_up_on_a_locked_table_and_keeps_nothing(empty_database_url: str, t
     assert recorded(empty_database_url) == [1]
     reader.close()
     assert migrate(opener(empty_database_url), folder=tmp_path) == ["0002_step"]
+
+
+IN_STEPS = """-- migrate: in-steps t
+WITH free AS (SELECT id FROM t WHERE id > $1 AND id <= $2 AND NOT done FOR NO KEY UPDATE SKIP LOCKED),
+filled AS (UPDATE t SET done = TRUE FROM free WHERE t.id = free.id RETURNING 1)
+SELECT COUNT(*), (SELECT COUNT(*) FROM t WHERE id > $1 AND id <= $2 AND NOT done) - COUNT(*) FROM filled
+"""
+
+
+def test_steps_pass_over_what_others_hold_and_come_back(empty_database_url: str, tmp_path: Path) -> None:
+    """No step waits for a row; what was held to the end is named, and is done by the next run."""
+    write(tmp_path, 1, "CREATE TABLE t AS SELECT 3 * n AS id, FALSE AS done FROM GENERATE_SERIES(1, 25) AS n")
+    migrate(opener(empty_database_url), folder=tmp_path)
+    write(tmp_path, 2, IN_STEPS)
+    holder = open_session(empty_database_url)
+    run_sql(holder, "BEGIN; SELECT id FROM t WHERE id IN (3, 60) FOR UPDATE")
+    with pytest.raises(MigrationBusyError, match="0002_step: rows of t between id 3 and 63 stayed locked through 3"):
+        migrate(opener(empty_database_url), folder=tmp_path, patience=replace(HASTE, step_rows=7))
+    assert query(empty_database_url, "SELECT id FROM t WHERE NOT done ORDER BY id") == [(3,), (60,)]
+    assert recorded(empty_database_url) == [1]
+    holder.close()
+    assert migrate(opener(empty_database_url), folder=tmp_path) == ["0002_step"]
+    assert query(empty_database_url, "SELECT id FROM t WHERE NOT done") == []
 
 
 def test_server_killed_in_the_middle(tmp_path: Path) -> None:

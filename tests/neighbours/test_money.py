@@ -1,0 +1,173 @@
+"""Both functions on the deployed tables: payments as the services insert them, batches as the old service left them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ops.schema.migrate import migrate
+from sandbox.changenow.market import ETH_TO_USDT
+from sandbox.peers.gcbatchprocessor import GCBatchProcessor
+from tests.neighbours import statements
+from tests.neighbours.conftest import sessions
+from tests.rig import WALLET_ETH, WALLET_USDT, Peers, Rig
+from tests.sessions import query
+
+FOURTH = "44444444-4444-4444-4444-444444444444"
+
+
+@pytest.fixture
+def rig_on_deployed(deployed_url: str, peers: Peers) -> Iterator[Rig]:
+    """Both functions on the deployed tables, migrated while nothing waited."""
+    migrate(sessions(deployed_url))
+    built = Rig(deployed_url, peers)
+    built.set_threshold("20.00")
+    yield built
+    built.close()
+
+
+def pay(url: str, insert: str, *amounts_usd: str) -> list[int]:
+    """Insert payments as one of the services does; their ETH is not known."""
+    insert = insert.replace("0.0033", "NULL")
+    texts = [insert.replace("9.7", dollars).replace(" 10,", f" {dollars},") for dollars in amounts_usd]
+    return [int(query(url, text)[0][0]) for text in texts]
+
+
+@pytest.mark.parametrize("insert", [statements.OCTOBER_INSERT, statements.NOVEMBER_INSERT, statements.DOCUMENT_INSERT])
+def test_the_document_s_own_example(rig_on_deployed: Rig, deployed_url: str, insert: str) -> None:
+    """10, 15 and 25 dollars and 48.50 USDT: 9.70, 14.55 and 24.25, where the neighbours read them."""
+    pay(deployed_url, insert, "10", "15", "25")
+    assert sum_owed(deployed_url) == [("new", Decimal(50))]
+    rig_on_deployed.check()
+    (batch,) = rig_on_deployed.batches()
+    assert sum_owed(deployed_url) == [("new", Decimal(50))]
+    rig_on_deployed.pay_out(batch, "48.50")
+    rig_on_deployed.call_back(rig_on_deployed.response(batch, "48.50"))
+    rows = query(
+        deployed_url,
+        "SELECT accumulated_eth, accumulated_amount_usdt, is_conversion_complete, conversion_status"
+        " FROM payout_accumulation ORDER BY id",
+    )
+    assert rows == [
+        (Decimal(dollars), Decimal(share), True, "completed")
+        for dollars, share in (("10", "9.70"), ("15", "14.55"), ("25", "24.25"))
+    ]
+    assert sum_owed(deployed_url) == [("new", Decimal("48.5"))]
+
+
+def sum_owed(url: str) -> list[tuple[str, Decimal]]:
+    """What GCBatchProcessor sums for each client; never NULL."""
+    rows = query(
+        url,
+        "SELECT client_id, SUM(accumulated_amount_usdt) FROM payout_accumulation WHERE is_paid_out = FALSE GROUP BY 1",
+    )
+    return [(client, total) for client, total in rows]
+
+
+def test_the_successor_pays_only_what_is_converted(rig_on_deployed: Rig, deployed_url: str) -> None:
+    """Its batch processor finds the share once it is written, and pays it once."""
+    query(deployed_url, "INSERT INTO main_clients_database VALUES ('new', 5)")
+    pay(deployed_url, statements.NOVEMBER_INSERT, "10", "15")
+    processor = GCBatchProcessor(database_url=deployed_url, send=lambda _: None, only_converted=True)
+    assert processor.tick() == []
+    rig_on_deployed.check()
+    (batch,) = rig_on_deployed.batches()
+    rig_on_deployed.pay_out(batch, "24.50")
+    rig_on_deployed.call_back(rig_on_deployed.response(batch, "24.50"))
+    assert [payout.amount_usdt for payout in processor.tick()] == [Decimal("24.5")]
+    assert processor.tick() == []
+
+
+def test_a_failed_batch_leaves_a_record(rig_on_deployed: Rig, deployed_url: str) -> None:
+    """What it held, with its dollars; the payments go on to the next."""
+    payments = pay(deployed_url, statements.OCTOBER_INSERT, "10", "15")
+    rig_on_deployed.check()
+    (first,) = rig_on_deployed.batches()
+    rig_on_deployed.peers.exchange.expire(first["cn_api_id"])
+    rig_on_deployed.clock.forward(minutes=21)
+    rig_on_deployed.check()
+    held = "SELECT batch_conversion_id, payment_id, amount_usd FROM released_payments ORDER BY payment_id"
+    released = query(deployed_url, held)
+    assert released == [
+        (first["batch_conversion_id"], payment, Decimal(dollars))
+        for payment, dollars in zip(payments, ("10", "15"), strict=True)
+    ]
+
+
+@pytest.fixture
+def old_batch(moved_rig: Rig) -> dict[str, Any]:
+    """Batch 4 of the old service, 24.25 dollars over two payments, whose exchange has paid out 23.50 USDT."""
+    exchange = moved_rig.peers.exchange.open_exchange(ETH_TO_USDT, Decimal("0.0083"), WALLET_USDT, WALLET_ETH)
+    moved_rig.sql(
+        "UPDATE batch_conversions SET cn_api_id = %s, payin_address = %s WHERE id = 4",
+        exchange.id,
+        exchange.payin_address,
+    )
+    moved_rig.peers.exchange.deposit(exchange.payin_address, exchange.expected_amount_from, "0x" + "ab" * 32)
+    moved_rig.peers.exchange.finish(exchange.id, Decimal("23.50"))
+    return next(row for row in moved_rig.batches() if row["id"] == 4)
+
+
+def shares(rig: Rig) -> list[Any]:
+    """The shares of batch 4."""
+    rows = rig.sql(
+        "SELECT accumulated_amount_usdt AS share, is_conversion_complete FROM payout_accumulation"
+        " WHERE batch_conversion_id = CAST(%s AS uuid) AND conversion_status = 'completed' ORDER BY id",
+        FOURTH,
+    )
+    return [(row["share"], row["is_conversion_complete"]) for row in rows]
+
+
+def test_an_old_batch_is_completed_by_its_callback(moved_rig: Rig, old_batch: dict[str, Any]) -> None:
+    """Though nobody has decided on the cut-over: it is the old service's, and its money is there."""
+    moved_rig.call_back(moved_rig.response(old_batch, "23.50"))
+    assert shares(moved_rig) == [(Decimal("9.40"), True), (Decimal("14.10"), True)]
+    moved_rig.call_back(moved_rig.response(old_batch, "23.50"))
+    assert moved_rig.orders() == []
+
+
+def test_an_old_batch_is_completed_by_reconciliation(moved_rig: Rig, old_batch: dict[str, Any]) -> None:
+    """No callback comes: the check asks ChangeNow, and orders nothing; batches that it cannot ask about stay."""
+    moved_rig.check()
+    assert shares(moved_rig) == [(Decimal("9.40"), True), (Decimal("14.10"), True)]
+    assert moved_rig.orders() == []
+
+
+def test_old_batches_are_never_ordered(moved_rig: Rig) -> None:
+    """Whatever time passes and whatever state they are in; nor what the old service still inserts."""
+    moved_rig.sql(statements.OLD_BATCH_INSERT)
+    for _ in range(4):
+        moved_rig.check(forced=True)
+        moved_rig.clock.forward(hours=2)
+    assert moved_rig.orders() == []
+
+
+def test_times_are_utc_in_tokyo(deployed_url: str, peers: Peers) -> None:
+    """A database whose sessions begin in another zone: a payment made now is a moment old, and is claimed."""
+    database = deployed_url.rpartition("/")[2]
+    query(deployed_url, f"ALTER DATABASE {database} SET timezone = 'Asia/Tokyo'")
+    migrate(sessions(deployed_url))
+    rig = Rig(deployed_url, peers)
+    rig.set_threshold("20.00")
+    pay(deployed_url, statements.OCTOBER_INSERT, "10")
+    rig.clock.forward(minutes=3)
+    rig.check()
+    (check,) = rig.checks()
+    assert 170 <= check["oldest_pending_age_s"] < 240
+    pay(deployed_url, statements.OCTOBER_INSERT, "15")
+    rig.clock.forward(seconds=30)
+    rig.check()
+    (batch,) = rig.batches()
+    assert abs(batch["created_at"] - rig.clock().replace(tzinfo=None)) < timedelta(minutes=1)
+    rig.close()
+
+
+def test_old_tokyo_times_are_read_as_utc(deployed_url: str) -> None:
+    """Nine hours ahead, as they were written: no more than a day, and claimable once they are ours."""
+    query(deployed_url, f"ALTER DATABASE {deployed_url.rpartition('/')[2]} SET timezone = 'Asia/Tokyo'")
+    pay(deployed_url, statements.OCTOBER_INSERT, "10")
+    migrate(sessions(deployed_url))
+    query(deployed_url, "INSERT INTO cut_over_decisions (ours_from, decided_by) VALUES ('-infinity', 'test')")
+    assert query(deployed_url, "SELECT COUNT(*) FROM claimable_payments") == [(1,)]
