@@ -20,6 +20,7 @@ from tests.terraform.watching.planned import (
 from tests.terraform.watching.story import Line
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
+QUESTIONS = ("What it means", "How bad", "How to be sure", "What to type", "How to see that it is over")
 EXAMPLE = "-var-file=examples/two-environments/production.tfvars"
 URGENT = {"ERROR", "CRITICAL"}
 SERIES_WORD = re.compile(r"[a-z0-9_]{1,40}")  # a label's value: one of a few words, no text of its own
@@ -122,7 +123,7 @@ def test_every_error_reaches_a_person(plan: dict[str, Any], lines: list[Line]) -
 
 
 def test_every_alert_names_a_section_of_the_runbook(plan: dict[str, Any]) -> None:
-    """What the on-call person opens exists, and answers the four questions."""
+    """What the on-call person opens exists, and answers the five questions in their order."""
     sections = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", RUNBOOK.read_text(), flags=re.MULTILINE | re.DOTALL))
     policies = of_type(plan, "google_monitoring_alert_policy")
     assert len(policies) == len(line_alerts(plan)) + len(query_alerts(plan)) + 1  # and the platform's own
@@ -132,8 +133,9 @@ def test_every_alert_names_a_section_of_the_runbook(plan: dict[str, Any]) -> Non
         assert link is not None, address
         named.add(link[1])
         text = sections[link[1]]
-        for question in ("**What happened.**", "**Why.**", "**What to look at.**", "**What to type.**"):
-            assert question in text, f"{link[1]}: {question}"
+        places = [text.find(f"**{question}.**") for question in QUESTIONS]
+        assert -1 not in places, f"{link[1]}: {QUESTIONS[places.index(-1)]}"
+        assert places == sorted(places), link[1]
     assert named == set(sections), "a section without an alert"
 
 
