@@ -59,15 +59,19 @@ WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND id < CAST(:pa
 -- name: open_leaves
 -- The leaves of a batch's tree, hashed where they are: what travels is 32 bytes a payment.
 DECLARE leaves NO SCROLL CURSOR FOR
+WITH earlier AS MATERIALIZED (
+    SELECT released.payment_id,
+        string_agg(CAST(released.batch_conversion_id AS text), ','
+            ORDER BY released.released_at, released.batch_conversion_id) AS batches
+    FROM released_payments AS released
+    JOIN payout_accumulation AS payment ON payment.id = released.payment_id
+    WHERE payment.batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    GROUP BY released.payment_id
+)
 SELECT sha256('\x00'::bytea || convert_to(CAST(json_build_array(
         CAST(ranked.id AS text), ranked.client_id, to_char(ranked.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
         CAST(CAST(ranked.accumulated_eth AS numeric(20, 8)) AS text), CAST(ranked.rank AS text),
-        CAST(CAST(ranked.accumulated_amount_usdt AS numeric(20, 8)) AS text),
-        COALESCE((
-            SELECT string_agg(CAST(released.batch_conversion_id AS text), ','
-                ORDER BY released.released_at, released.batch_conversion_id)
-            FROM released_payments AS released
-            WHERE released.payment_id = ranked.id), '')
+        CAST(CAST(ranked.accumulated_amount_usdt AS numeric(20, 8)) AS text), COALESCE(earlier.batches, '')
     ) AS text), 'UTF8')) AS leaf
 FROM (
     SELECT payment.id, payment.client_id, payment.created_at, payment.accumulated_eth, payment.accumulated_amount_usdt,
@@ -78,6 +82,7 @@ FROM (
     JOIN batch_conversions AS batch ON batch.batch_conversion_id = payment.batch_conversion_id
     WHERE payment.batch_conversion_id = CAST(:batch_conversion_id AS uuid)
 ) AS ranked
+LEFT JOIN earlier ON earlier.payment_id = ranked.id
 ORDER BY ranked.id;
 
 -- name: fetch_leaves
