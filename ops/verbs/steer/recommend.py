@@ -14,9 +14,12 @@ from ops.advice.frequency import calculate_optimal_threshold
 from ops.advice.recommendation import Recommendation, line_document, recommend_levers, to_document
 from ops.advice.replay import Levers
 from ops.command_line import text
+from ops.command_line.acts import Act, acting
 from ops.command_line.amounts import Amount
-from ops.command_line.answers import Answer, answering
+from ops.command_line.answers import Answer, answering, tell
 from ops.command_line.database import opened_database
+from ops.command_line.failures import NotDone
+from ops.situation import levers
 from shared.model.money import dollars, from_units, plain
 from shared.model.policy import DEFAULT_THRESHOLD_USD, parse_policy
 from shared.outside.database import Database
@@ -46,6 +49,8 @@ COLUMNS: Final = {
 @click.option("--longest-wait", type=click.IntRange(1), metavar="HOURS", help="Nobody may wait longer.")
 @click.option("--minimum", type=Amount(), default="0", help="Dollars below which the exchange takes nothing.")
 @click.option("--hours", type=click.IntRange(1, 8760), default=6, show_default=True, help="For the plain rule.")
+@click.option("--apply", is_flag=True, help="Set what is recommended, once agreed to.")
+@acting("threshold recommend")
 @answering
 def recommend(  # noqa: PLR0917 - click gives them by name
     file: Path | None,
@@ -55,8 +60,14 @@ def recommend(  # noqa: PLR0917 - click gives them by name
     longest_wait: int | None,
     minimum: Decimal,
     hours: int,
+    act: Act,
+    *,
+    apply: bool,
 ) -> Answer:
-    """Replay payments under other levers and show which would have been cheapest; nothing is set."""
+    """Replay payments under other levers and show which would have been cheapest.
+
+    Nothing is set without --apply.
+    """
     if not swap_cost or not waiting_cost:
         raise click.UsageError("a swap and waiting must both cost something, else there is nothing to weigh")
     arrivals, today = (
@@ -77,7 +88,27 @@ def recommend(  # noqa: PLR0917 - click gives them by name
         )
     plain_rule_usd = _plain_rule_usd(arrivals, advice, hours)
     document = to_document(advice) | {"by_frequency": {"hours": hours, "threshold_usd": plain_rule_usd}}
-    return Answer(document, _lines(advice, hours, plain_rule_usd))
+    lines = _lines(advice, hours, plain_rule_usd)
+    return _apply(advice.best.levers, act, document, lines) if apply else Answer(document, lines)
+
+
+def _apply(best: Levers, act: Act, document: dict[str, Any], lines: list[str]) -> Answer:
+    """Set the threshold and the longest age, after the figures have been shown."""
+    for line in lines:
+        tell(line)
+    policy = levers.newest_document(levers.POLICY)
+    if policy is None:
+        raise NotDone(
+            "the policy's newest version is not valid, so that no longest age can be set beside the threshold"
+        )
+    changed = [levers.change(levers.THRESHOLD, plain(best.threshold_usd), act, create=False)]
+    rules = {name: value for name, value in policy.items() if name != "max_age_hours"}
+    if best.max_age_hours is not None:
+        rules["max_age_hours"] = best.max_age_hours
+    if best.max_age_hours != policy.get("max_age_hours"):
+        changed.append(levers.change(levers.POLICY, levers.write_document(rules), act, create=True))
+    applied = [answer.document for answer in changed]
+    return Answer(document | {"applied": applied}, [line for answer in changed for line in answer.lines])
 
 
 def _recorded(days: int, minimum: Decimal) -> tuple[Arrivals, Levers]:
@@ -121,7 +152,9 @@ def _lines(advice: Recommendation, hours: int, plain_rule_usd: Decimal) -> list[
         + f"; against today it {advice.saving.words()}",
         f"To compare: {advice.flatness};",
         f"one batch every {hours} hours would come at about {dollars(plain_rule_usd)}, whatever it costs.",
-        f"To set it: ./microbatch threshold set {plain(best.threshold_usd)}",
+        "To set it, type this once more with --apply, or by hand:",
+        f"  ./microbatch threshold set {plain(best.threshold_usd)}",
+        f"  ./microbatch policy set max_age_hours={plain(best.max_age_hours) if best.max_age_hours else 'null'}",
     ]
 
 

@@ -1,6 +1,7 @@
 """A threshold recommended from what came in."""
 
 import csv
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -47,6 +48,25 @@ def test_the_recommendation_is_made_from_the_payments(rig: Rig, shell: Shell) ->
     assert Decimal(advice["recommended"]["cost_usd_a_day"]) <= Decimal(advice["today"]["cost_usd_a_day"])
 
 
+def test_what_is_recommended_is_set_once_agreed_to(rig: Rig, shell: Shell) -> None:
+    """Both levers, after the figures; without a yes nothing; the rules beside the longest age stay."""
+    rig.set_policy('{"max_payments": 500}')
+    rig.check()
+    for hour in range(100):
+        rig.pay("5.00", age=timedelta(hours=hour))
+    refused = shell("threshold", "recommend", "--apply")
+    assert refused.code == 1
+    assert "Cheapest" in refused.err
+    typed = shell("threshold", "recommend", "--apply", "--yes", "--by", "ann", "--json")
+    assert typed.code == 0
+    best = typed.document["recommended"]
+    assert shell("threshold", "show", "--json").document["set"] == best["threshold_usd"]
+    policy = json.loads(shell("policy", "show", "--json").document["set"])
+    assert policy.pop("max_payments") == 500
+    assert policy == ({"max_age_hours": best["max_age_hours"]} if best["max_age_hours"] else {})
+    assert {row["by_whom"] for row in rig.sql("SELECT by_whom FROM operator_acts")} == {"ann"}
+
+
 def test_a_file_is_replayed_without_a_database(tmp_path: Path, bare_shell: Shell) -> None:
     """Somebody who has not installed anything yet can try it; the answer is one that can be typed."""
     file = tmp_path / "payments.csv"
@@ -58,7 +78,7 @@ def test_a_file_is_replayed_without_a_database(tmp_path: Path, bare_shell: Shell
     typed = bare_shell("threshold", "recommend", "--csv", file, "--longest-wait", 30)
     assert typed.code == 0
     assert "3000 payments in 125 days" in typed.out
-    assert "To set it: ./microbatch threshold set " in typed.out
+    assert "  ./microbatch threshold set " in typed.out
     assert bare_shell("threshold", "recommend", "--csv", file, "--waiting-cost", 0).code == 2
 
 
