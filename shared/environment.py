@@ -110,6 +110,13 @@ def parse_seconds(text: str) -> int:
     return int(text)
 
 
+def parse_count(text: str) -> int:
+    """Read a whole number above 0."""
+    if _parse_whole(text) == 0:
+        raise ValueError("must be above 0")
+    return int(text)
+
+
 def parse_duration(text: str) -> timedelta:
     """Read a whole number of seconds, which may be 0."""
     return timedelta(seconds=_parse_whole(text))

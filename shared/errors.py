@@ -15,7 +15,7 @@ MicroBatchError
 │   ├── OrderRefused         Cloud Tasks answered that it will not: no task exists
 │   └── RuleViolated         the database refused what would break a rule of money
 └── Unavailable              may heal by itself; what happened is unknown until asked again
-    ├── DatabaseUnavailable
+    ├── DatabaseUnavailable  (LockUnavailable: somebody else holds what was asked for)
     ├── ExchangeUnavailable
     ├── ExchangeUnfinished   the exchange answers, the swap is still under way
     ├── OrderUnknown         Cloud Tasks may or may not have the order
@@ -111,6 +111,10 @@ class Unavailable(MicroBatchError):
 
 class DatabaseUnavailable(Unavailable):
     """PostgreSQL did not answer, or ended the transaction."""
+
+
+class LockUnavailable(DatabaseUnavailable):
+    """A lock was not given within the lock time-out."""
 
 
 class ExchangeUnavailable(Unavailable):

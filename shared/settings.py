@@ -14,6 +14,7 @@ from shared.environment import (
     Need,
     Setting,
     parse_connection_name,
+    parse_count,
     parse_duration,
     parse_ethereum_address,
     parse_host_and_port,
@@ -85,6 +86,7 @@ class CheckSettings(Settings):
     reconcile_grace: timedelta
     stuck_after: timedelta
     quote_age_max: timedelta
+    batch_payments_max: int
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,7 @@ SETTINGS: Final = (
         default="3600",
     ),
     Setting("QUOTE_AGE_MAX_S", "how old a quote may be that is ordered", _CHECK, parse_duration, default="600"),
+    Setting("BATCH_PAYMENTS_MAX", "payments in one batch, at most", _CHECK, parse_count, default="1000000"),
     Setting("TOKEN_AGE_MAX_S", "how old a callback's token may be", _CALLBACK, parse_duration, default="90000"),
 )
 
@@ -215,6 +218,7 @@ def load_check_settings(environ: Mapping[str, str]) -> CheckSettings:
         reconcile_grace=values["RECONCILE_GRACE_S"],
         stuck_after=values["STUCK_AFTER_S"],
         quote_age_max=values["QUOTE_AGE_MAX_S"],
+        batch_payments_max=values["BATCH_PAYMENTS_MAX"],
     )
 
 

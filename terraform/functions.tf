@@ -15,6 +15,7 @@ locals {
       timeout_s     = 540 # the most an event function may have
       environment = merge(
         {
+          BATCH_PAYMENTS_MAX     = tostring(var.function_settings.batch_payments_max)
           CLOUD_TASKS_LOCATION   = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].location
           CLOUD_TASKS_PROJECT_ID = var.project_id
           GCHOSTPAY1_URL         = var.gchostpay1_url

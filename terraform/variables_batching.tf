@@ -31,10 +31,12 @@ variable "changenow_api_url" {
 
 variable "function_settings" {
   description = <<-EOT
-    The functions' own settings, at the code's defaults. Seconds, but for received_deviation_pct: by how many percent
-    the USDT received may differ from the batch's dollars before a person has to accept it.
+    The functions' own settings, at the code's defaults. Seconds, but for batch_payments_max, the payments in one batch
+    (what a database moves within its statement timeout), and received_deviation_pct: by how many percent the USDT
+    received may differ from the batch's dollars before a person has to accept it.
   EOT
   type = object({
+    batch_payments_max           = optional(number, 1000000)
     database_connect_timeout_s   = optional(number, 10)
     database_lock_timeout_s      = optional(number, 20)
     database_statement_timeout_s = optional(number, 180)

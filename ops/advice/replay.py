@@ -139,9 +139,6 @@ def opens(arrivals: Arrivals, levers: Levers, tick: int, *payments: int) -> bool
         payments=end - first,
         pending_usd=pending_usd,
         oldest_at=arrivals.moment(arrivals.instants_us[first]),
-        newest_created_at=None,
-        newest_id=None,
-        unclaimable_payments=0,
     )
     reason = decide(
         pending,

@@ -8,14 +8,13 @@ from shared import logs
 from shared.errors import ExchangeUnavailable
 from shared.flow import events
 from shared.flow.batches import read_batch
-from shared.flow.check_record import Snapshot, get_total_pending_usd, log_check, log_unclaimable, record_waiting
+from shared.flow.check_record import Snapshot, get_total_pending_usd, log_check, record_waiting
 from shared.flow.context import CheckContext, CheckDependencies
 from shared.flow.levers import get_micro_batch_policy, get_micro_batch_threshold
 from shared.flow.opening import Opening, log_exchange_unavailable, try_to_advance
 from shared.flow.ordering import ORDER_REPEATABLE_FOR
 from shared.flow.reconciliation import name_if_stuck, reconcile_all
-from shared.model.decision import decide
-from shared.model.reasons import OPENING, Reason
+from shared.model.reasons import Reason
 from shared.outside.database import Session
 
 CHECK_LOCK: Final = 0x6D69_6372_6F62  # "microb": one check in flight, in the whole database
@@ -55,19 +54,19 @@ def _run_alone(dependencies: CheckDependencies, session: Session, *, forced: boo
         session,
         dependencies.exchange,
         dependencies.orders,
-        policy=policy,
+        policy=policy.policy,
         now=dependencies.now,
     )
     blocked_by = _finish_what_was_left(check)
     threshold = get_micro_batch_threshold(dependencies.secrets, session)
     now = check.now()
-    snapshot = Snapshot(get_total_pending_usd(session, now), threshold, policy, now)
-    log_unclaimable(snapshot.pending)
-    outcome = Outcome(blocked_by) if blocked_by else _open_what_is_due(check, snapshot, forced=forced)
-    if not outcome.opened:
-        record_waiting(session, snapshot, outcome.reason, snapshot.now)
-    log_check(snapshot, outcome.reason, len(outcome.opened))
-    return outcome
+    pending = get_total_pending_usd(session, policy.policy, now)
+    opening = Opening(check, Snapshot(pending, threshold, policy, forced, now))
+    reason = blocked_by or opening.open_what_is_due()
+    if not opening.opened:
+        record_waiting(session, opening.snapshot, reason, now)
+    log_check(opening.snapshot, reason, len(opening.opened))
+    return Outcome(reason, tuple(opening.opened))
 
 
 def _finish_what_was_left(check: CheckContext) -> Reason | None:
@@ -86,20 +85,3 @@ def _finish_what_was_left(check: CheckContext) -> Reason | None:
     except ExchangeUnavailable as error:
         log_exchange_unavailable(error)
     return blocked_by
-
-
-def _open_what_is_due(check: CheckContext, snapshot: Snapshot, *, forced: bool) -> Outcome:
-    row = check.session.row("count_batches_in_flight")
-    assert row is not None
-    reason = decide(
-        snapshot.pending,
-        threshold_usd=snapshot.threshold.threshold_usd,
-        policy=snapshot.policy,
-        forced=forced,
-        in_flight=row["batches"],
-        now=snapshot.now,
-    )
-    if reason not in OPENING:
-        return Outcome(reason)
-    opening = Opening(check, snapshot, reason)
-    return Outcome(opening.open_all(), tuple(opening.opened))

@@ -1,25 +1,31 @@
 """What a check saw before it decided, on record: one row in threshold_checks and one log line a check."""
 
+import json
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from shared import logs
 from shared.model.decision import Pending
 from shared.model.money import dollars
-from shared.model.policy import Policy, Threshold, policy_text
-from shared.model.reasons import Reason
-from shared.outside.database import Queries, Session, Transaction
+from shared.model.policy import Policy, PolicyInForce, Threshold
+from shared.model.quote import Sums, cap_usd
+from shared.model.reasons import BEFORE_CUT_OVER, Reason
+from shared.outside.database import Queries, Row, Session, Transaction
+
+FIRST_IDS_MAX: Final = 5  # of the payments left out for one reason, in a log line
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What waited, and what the operators had set, at one instant (aware UTC)."""
+    """What waited, and what the operators had set and asked for, at one instant (aware UTC)."""
 
     pending: Pending
     threshold: Threshold
-    policy: Policy
+    policy: PolicyInForce
+    forced: bool
     now: datetime
 
     @property
@@ -36,9 +42,11 @@ class Snapshot:
             "oldest_at": self.pending.oldest_at,
             "oldest_age_s": self.oldest_age_s,
             "unclaimable_payments": self.pending.unclaimable_payments,
+            "unclaimable_by_reason": json.dumps(dict(self.pending.unclaimable), sort_keys=True),
             "threshold_usd": self.threshold.threshold_usd,
             "threshold_source": self.threshold.source,
-            "policy": policy_text(self.policy),
+            "policy": self.policy.recorded,
+            "forced": self.forced,
         }
 
     @property
@@ -48,6 +56,7 @@ class Snapshot:
             "pending_usd": self.pending.pending_usd,
             "pending_payments": self.pending.payments,
             "oldest_pending_age_s": self.oldest_age_s,
+            "unclaimable_payments": self.pending.unclaimable_payments,
             "threshold_usd": self.threshold.threshold_usd,
         }
 
@@ -57,25 +66,51 @@ class Snapshot:
         return f"Total pending ({pending}) {relation} Threshold ({threshold})"
 
 
-_NOTHING_SEEN: Final = dict.fromkeys(
+_NOTHING_SEEN: Final[dict[str, Any]] = dict.fromkeys(
     (
         "pending_usd",
         "pending_payments",
         "oldest_at",
         "oldest_age_s",
         "unclaimable_payments",
+        "unclaimable_by_reason",
         "threshold_usd",
         "threshold_source",
         "policy",
     )
-)
+) | {"forced": False}
 
 
-def get_total_pending_usd(session: Session, now: datetime) -> Pending:
-    """Sum what waits at this instant; a database that does not answer raises, and never reads as nothing."""
-    row = session.row("get_total_pending_usd", now=now)
+def get_total_pending_usd(session: Session, policy: Policy, now: datetime) -> Pending:
+    """Sum what waits at this instant and fits a batch; what does not is counted by reason, and told.
+
+    A database that does not answer raises, and never reads as nothing.
+    """
+    usd_max = cap_usd(policy)
+    row = session.row("get_total_pending_usd", now=now, usd_max=usd_max, is_capped=policy.max_batch_usd is not None)
     assert row is not None
-    return Pending(**row)
+    if not row.pop("unclaimable_payments"):
+        return Pending(**row)
+    left_out = session.rows("list_unclaimable_payments", now=now, usd_max=usd_max, first_max=FIRST_IDS_MAX)
+    log_unclaimable(left_out)
+    return Pending(**row, unclaimable=count_by_reason(left_out))
+
+
+def count_by_reason(left_out: Iterable[Row]) -> Mapping[str, int]:
+    """Count payments left out, by the reason why."""
+    return {row["reason"]: row["payments"] for row in left_out}
+
+
+def leave_out(snapshot: Snapshot, left_out: Iterable[Row], left: Sums, oldest_at: datetime | None) -> Snapshot:
+    """Say what waits once the quote has told which payments no batch takes: what is left, and the others by reason."""
+    pending = replace(
+        snapshot.pending,
+        payments=left.payments,
+        pending_usd=left.total_usd,
+        oldest_at=oldest_at,
+        unclaimable={**snapshot.pending.unclaimable, **count_by_reason(left_out)},
+    )
+    return replace(snapshot, pending=pending)
 
 
 def record_waiting(queries: Queries, snapshot: Snapshot | None, reason: Reason, now: datetime) -> None:
@@ -112,14 +147,18 @@ def log_check(snapshot: Snapshot, reason: Reason, batches_opened: int) -> None:
     logs.info(logs.Event.CHECK_COMPLETED, message, reason=reason, batches_opened=batches_opened, **snapshot.fields)
 
 
-def log_unclaimable(pending: Pending) -> None:
-    """Tell of pending rows whose dollars are no dollars; they need a person."""
-    if pending.unclaimable_payments:
+def log_unclaimable(left_out: Iterable[Row]) -> None:
+    """Tell of payments that no batch takes, by reason; those of before the cut-over wait for no mending."""
+    for row in left_out:
+        if row["reason"] == BEFORE_CUT_OVER:
+            continue
         logs.warning(
             logs.Event.PAYMENTS_UNCLAIMABLE,
-            f"{pending.unclaimable_payments} pending payments have no usable dollars and are never claimed; "
+            f"{row['payments']} payments wait that are not claimed ({row['reason']}), the first: {row['first_ids']}; "
             "see the view unclaimable_payments",
-            payments=pending.unclaimable_payments,
+            reason=row["reason"],
+            payments=row["payments"],
+            first_ids=row["first_ids"],
         )
 
 

@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import Final
 
 from shared import logs
-from shared.errors import ExchangeRefused, NoQuote
+from shared.errors import ExchangeRefused, NoQuote, PaymentsMoved
+from shared.flow.context import CheckContext
 from shared.model.exchange import Exchange, Range
-from shared.model.money import AMOUNT_MAX, dollars, is_within, plain, round_down
+from shared.model.money import dollars, is_within, plain, round_down
 from shared.model.policy import Policy
-from shared.model.quote import Offer, Quote, Selection, Sums, cap_by_eth
+from shared.model.quote import Offer, Quote, Rate, Selection, Sums, Terms, cap_eth, cap_usd
 from shared.model.reasons import Reason
-from shared.outside.database import Queries, Session
+from shared.outside.database import Queries
 
-FITTINGS_MAX: Final = 4
 PARTS_MAX: Final = 1024
 
 
@@ -25,50 +25,44 @@ def read_claimed(queries: Queries, batch_conversion_id: uuid.UUID) -> Sums:
     return Sums(**row)
 
 
-def narrow(session: Session, selection: Selection) -> tuple[Selection, Sums] | None:
-    """Cut a selection down to the oldest payments that keep its caps together; None where not one does."""
-    if selection.usd_max is not None or selection.eth_max is not None:
-        last = session.row("find_last_that_fits", **selection.parameters)
-        if last is None:
-            return None
-        selection = replace(selection, last_created_at=last["created_at"], last_id=last["id"])
-    row = session.row("get_pending_to_quote", **selection.parameters)
-    assert row is not None
-    return (selection, Sums(**row)) if row["payments"] else None
-
-
-def fit(session: Session, exchange: Exchange, selection: Selection, policy: Policy) -> Offer:
-    """Find the oldest payments that one exchange takes, and quote them.
+def get_terms(check: CheckContext, pending_usd: Decimal) -> Terms:
+    """Ask ChangeNow what one batch may hold now, and what dollars and ETH are worth, for the dollars that wait.
 
     Raises NoQuote, or ExchangeUnavailable while ChangeNow does not answer; nothing is claimed by then.
     """
-    limits = _get_limits(exchange)
-    for _ in range(FITTINGS_MAX):
-        narrowed = narrow(session, selection)
-        if narrowed is None:
-            break
-        chosen, sums = narrowed
-        if sums.total_usd > AMOUNT_MAX:
-            raise NoQuote(Reason.ABOVE_BATCH_CAP)  # no batch can hold that; the policy's max_batch_usd splits it
-        amount_eth = value_in_eth(exchange, sums)
-        if limits.max_eth is None or amount_eth <= limits.max_eth:
-            quote = _quote_within(exchange, limits, amount_eth, sums=sums, policy=policy)
-            return Offer(chosen, sums, quote)
-        selection = cap_by_eth(selection, sums, amount_eth, limits.max_eth)
-    capped_by_policy = selection.eth_max is None
-    raise NoQuote(Reason.ABOVE_BATCH_CAP if capped_by_policy else Reason.ABOVE_EXCHANGE_MAXIMUM)
+    limits = _get_limits(check.exchange)
+    rate = Rate(pending_usd, _estimate_eth(check.exchange, pending_usd))
+    quote = _get_quote(check.exchange, round_down(min(max(rate.amount_eth, limits.min_eth), cap_eth(limits))))
+    payments_max = check.settings.batch_payments_max
+    return Terms(limits, cap_usd(check.policy), payments_max, rate, quote, check.policy.quote_deviation_pct)
+
+
+def make_offer(check: CheckContext, selection: Selection, sums: Sums) -> Offer:
+    """Quote the oldest payments of a selection that one batch holds.
+
+    Raises NoQuote, ExchangeUnavailable, or PaymentsMoved where they are gone by now.
+    """
+    terms = selection.terms
+    if not terms.hold(sums):
+        last = check.session.row("find_last_that_fits", **selection.parameters)
+        if last is None:
+            raise PaymentsMoved("the payments that were to be quoted are gone")
+        selection = replace(selection, last_created_at=last.pop("created_at"), last_id=last.pop("id"))
+        sums = Sums(**last)
+    amount_eth = sums.value_in_eth(terms.rate)
+    _require_within(terms.limits, amount_eth)
+    quote = terms.quote if terms.quote.amount_eth == amount_eth else _get_quote(check.exchange, amount_eth)
+    require_worth(quote, sums.total_usd, check.policy)
+    return Offer(selection, sums, quote)
 
 
 def get_quote(exchange: Exchange, sums: Sums, policy: Policy) -> Quote:
     """Quote payments as they stand; raises NoQuote outside the exchange's range or where the guard refuses."""
     limits = _get_limits(exchange)
-    return _quote_within(exchange, limits, value_in_eth(exchange, sums), sums=sums, policy=policy)
-
-
-def value_in_eth(exchange: Exchange, sums: Sums) -> Decimal:
-    """Say what payments are worth in ETH: what they brought in where known, ChangeNow's estimate for the rest."""
     estimated_eth = _estimate_eth(exchange, sums.unknown_usd) if sums.unknown_usd else Decimal(0)
-    return round_down(sums.known_eth + estimated_eth)
+    amount_eth = round_down(sums.known_eth + estimated_eth)
+    _require_within(limits, amount_eth)
+    return get_guarded_quote(exchange, amount_eth, sums.total_usd, policy)
 
 
 def _estimate_eth(exchange: Exchange, amount_usd: Decimal) -> Decimal:
@@ -85,13 +79,16 @@ def _estimate_eth(exchange: Exchange, amount_usd: Decimal) -> Decimal:
 
 def get_guarded_quote(exchange: Exchange, amount_eth: Decimal, total_usd: Decimal, policy: Policy) -> Quote:
     """Estimate an amount of ETH in USDT; raises NoQuote where the guard refuses it."""
-    try:
-        estimated_usdt = round_down(exchange.estimate_usdt(amount_eth))
-    except ExchangeRefused as refusal:
-        raise _to_no_quote(refusal) from refusal
-    quote = Quote(amount_eth, estimated_usdt)
+    quote = _get_quote(exchange, amount_eth)
     require_worth(quote, total_usd, policy)
     return quote
+
+
+def _get_quote(exchange: Exchange, amount_eth: Decimal) -> Quote:
+    try:
+        return Quote(amount_eth, round_down(exchange.estimate_usdt(amount_eth)))
+    except ExchangeRefused as refusal:
+        raise _to_no_quote(refusal) from refusal
 
 
 def require_worth(quote: Quote, total_usd: Decimal, policy: Policy) -> None:
@@ -115,13 +112,12 @@ def _get_limits(exchange: Exchange) -> Range:
         raise _to_no_quote(refusal) from refusal
 
 
-def _quote_within(exchange: Exchange, limits: Range, amount_eth: Decimal, *, sums: Sums, policy: Policy) -> Quote:
-    """Accept an amount of ETH within the exchange's range, if it passes the guard."""
+def _require_within(limits: Range, amount_eth: Decimal) -> None:
+    """The exchange's range; raises NoQuote outside of it."""
     if amount_eth <= 0 or amount_eth < limits.min_eth:
         raise NoQuote(Reason.BELOW_EXCHANGE_MINIMUM)
     if limits.max_eth is not None and amount_eth > limits.max_eth:
         raise NoQuote(Reason.ABOVE_EXCHANGE_MAXIMUM)
-    return get_guarded_quote(exchange, amount_eth, sums.total_usd, policy)
 
 
 def _to_no_quote(refusal: ExchangeRefused) -> NoQuote:

@@ -1,6 +1,7 @@
 """The decision of a check, with its reason. No I/O."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -10,14 +11,23 @@ from shared.model.reasons import OPENING, Reason
 
 @dataclass(frozen=True)
 class Pending:
-    """What waits to be claimed, at one instant; the newest payment marks where that instant ends."""
+    """What waits at one instant: what a batch could take, and what none takes, counted by reason.
+
+    *newest_created_at* and *newest_id* mark where that instant ends: by time, and by order of arrival.
+    """
 
     payments: int
     pending_usd: Decimal
     oldest_at: datetime | None
-    newest_created_at: datetime | None
-    newest_id: int | None
-    unclaimable_payments: int
+    newest_created_at: datetime | None = None
+    newest_id: int | None = None
+    unclaimable: Mapping[str, int] = field(default_factory=dict)
+    is_cut_over_wanted: bool = False
+
+    @property
+    def unclaimable_payments(self) -> int:
+        """How many payments no batch takes, whatever the reason."""
+        return sum(self.unclaimable.values())
 
     def oldest_age(self, now: datetime) -> timedelta:
         """How long the oldest payment has waited; zero where none does."""
@@ -28,12 +38,19 @@ def decide(
     pending: Pending,
     *,
     threshold_usd: Decimal,
-    policy: Policy,
+    policy: Policy | None,
     forced: bool,
     in_flight: int,
     now: datetime,
 ) -> Reason:
-    """Say why to open a batch now, or why not; a pause holds back even a forced one."""
+    """Say why to open a batch now, or why not; *policy* is None where none could ever be read.
+
+    A pause and a cut-over that nobody has decided hold back even a forced one.
+    """
+    if policy is None:
+        return Reason.POLICY_UNREADABLE
+    if pending.is_cut_over_wanted:
+        return Reason.CUT_OVER_PENDING
     if policy.paused:
         return Reason.PAUSED
     reason = _find_reason(pending, threshold_usd=threshold_usd, policy=policy, forced=forced, now=now)

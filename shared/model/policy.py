@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from enum import Enum, auto
 from typing import Any, Final
 
 from shared.errors import LeverInvalid, ValueImpossible
@@ -12,6 +13,7 @@ from shared.model.money import AMOUNT_MAX, parse_amount, plain
 THRESHOLD_SECRET: Final = "MICRO_BATCH_THRESHOLD_USD"  # noqa: S105 - a name, no value
 POLICY_SECRET: Final = "MICRO_BATCH_POLICY"  # noqa: S105 - a name, no value
 DEFAULT_THRESHOLD_USD: Final = Decimal("20.00")
+NO_DOCUMENT: Final = "{}"  # on record where the secret was known to be absent; a document is recorded with every key
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,35 @@ class Policy:
     max_batch_usd: Decimal | None = None
     max_in_flight: int | None = None
     quote_deviation_pct: Decimal = Decimal(20)
+    max_lost_deposits: int = 2
+
+
+class PolicySource(Enum):
+    """Where the policy in force comes from, read now or in an earlier check."""
+
+    DOCUMENT = auto()
+    ABSENT = auto()  # the secret does not exist: the default policy
+    NONE = auto()  # nothing valid was ever read: no batch may be opened
+
+
+@dataclass(frozen=True)
+class PolicyInForce:
+    """The policy that holds in a check, and what it rests on."""
+
+    policy: Policy
+    source: PolicySource
+
+    @property
+    def to_decide_on(self) -> Policy | None:
+        """The policy for the decision; None where none was ever read."""
+        return None if self.source is PolicySource.NONE else self.policy
+
+    @property
+    def recorded(self) -> str | None:
+        """The policy as a check records it, and as the next one goes on with it."""
+        if self.source is PolicySource.DOCUMENT:
+            return policy_text(self.policy)
+        return NO_DOCUMENT if self.source is PolicySource.ABSENT else None
 
 
 def parse_threshold(payload: bytes) -> Decimal:
@@ -57,6 +88,18 @@ def parse_policy(payload: bytes) -> Policy:
     if unknown:
         raise LeverInvalid(f"the policy has unknown keys: {', '.join(unknown)[:200]}")
     return Policy(**{key: _READERS[key](key, value) for key, value in document.items()})
+
+
+def policy_on_record(recorded: str | None) -> PolicyInForce:
+    """Read what an earlier check recorded; what nobody can read any more counts as nothing."""
+    if recorded is None:
+        return PolicyInForce(Policy(), PolicySource.NONE)
+    if recorded == NO_DOCUMENT:
+        return PolicyInForce(Policy(), PolicySource.ABSENT)
+    try:
+        return PolicyInForce(parse_policy(recorded.encode()), PolicySource.DOCUMENT)
+    except LeverInvalid:
+        return PolicyInForce(Policy(), PolicySource.NONE)
 
 
 def policy_text(policy: Policy) -> str:
@@ -93,6 +136,13 @@ def _read_whole(key: str, value: Any) -> int | None:
     return value
 
 
+def _read_count(key: str, value: Any) -> int:
+    count = _read_whole(key, value)
+    if count is None:
+        raise LeverInvalid(f"the policy's {key} is not a whole number above 0")
+    return count
+
+
 def _read_percent(key: str, value: Any) -> Decimal:
     percent = _read_positive(key, value)
     if percent is None or percent > 100:
@@ -107,4 +157,5 @@ _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "max_batch_usd": _read_positive,
     "max_in_flight": _read_whole,
     "quote_deviation_pct": _read_percent,
+    "max_lost_deposits": _read_count,
 }

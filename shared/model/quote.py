@@ -1,42 +1,35 @@
 """Which payments a batch would take, and what a swap of them is worth now. No I/O."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from decimal import ROUND_CEILING, Context, Decimal
+from typing import Any, Final
 
 from shared.model.decision import Pending
-from shared.model.money import round_down
+from shared.model.exchange import Range
+from shared.model.money import AMOUNT_MAX, round_down
+from shared.model.policy import Policy
+
+_WIDE: Final = Context(prec=80)
+_RATE_UNIT: Final = Decimal("1e-18")
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Payments by age up to a last one (oldest first by created_at, id), those beyond a cap by themselves left out.
+class Rate:
+    """What dollars are worth in ETH now: the exchange's estimate for *amount_usd*."""
 
-    *eth_per_usd* values the payments that do not know their ETH; it is set whenever *eth_max* is.
-    """
+    amount_usd: Decimal
+    amount_eth: Decimal
 
-    last_created_at: datetime
-    last_id: int
-    usd_max: Decimal | None = None
-    eth_max: Decimal | None = None
-    eth_per_usd: Decimal | None = None
+    def to_eth(self, amount_usd: Decimal) -> Decimal:
+        """Value dollars in ETH; exactly the estimate for the dollars that it was made for."""
+        return _WIDE.divide(_WIDE.multiply(amount_usd, self.amount_eth), self.amount_usd)
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        """The selection as the parameters of the statements that use it."""
-        return {
-            "last_created_at": self.last_created_at,
-            "last_id": self.last_id,
-            "usd_max": self.usd_max,
-            "eth_max": self.eth_max,
-            "eth_per_usd": self.eth_per_usd,
-        }
-
-    @property
-    def uncapped(self) -> "Selection":
-        """The same payments without the caps."""
-        return replace(self, usd_max=None, eth_max=None)
+    def eth_per_usd(self) -> Decimal:
+        """The rate as one number, rounded up, so that a sum of parts never falls short of the whole."""
+        per_usd = _WIDE.divide(self.amount_eth, self.amount_usd)
+        return per_usd.quantize(_RATE_UNIT, rounding=ROUND_CEILING, context=_WIDE)
 
 
 @dataclass(frozen=True)
@@ -48,6 +41,10 @@ class Sums:
     known_eth: Decimal
     unknown_usd: Decimal
 
+    def value_in_eth(self, rate: Rate) -> Decimal:
+        """Value them in ETH, rounded down: what they brought in where known, the exchange's rate for the rest."""
+        return round_down(self.known_eth + rate.to_eth(self.unknown_usd))
+
 
 @dataclass(frozen=True)
 class Quote:
@@ -55,6 +52,79 @@ class Quote:
 
     amount_eth: Decimal
     estimated_usdt: Decimal
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What one batch may hold: dollars, ETH and payments at most, and payments whose ETH is worth their dollars.
+
+    *rate* turns dollars into ETH, *quote* says what ETH is worth; the deviation is the guard's, for each payment.
+    """
+
+    limits: Range
+    usd_max: Decimal
+    payments_max: int
+    rate: Rate
+    quote: Quote
+    deviation_pct: Decimal
+
+    @property
+    def eth_max(self) -> Decimal:
+        """The ETH that one exchange takes, and that the batch's column holds."""
+        return cap_eth(self.limits)
+
+    @property
+    def unknown_usd_max(self) -> Decimal:
+        """The dollars that a payment which does not know its ETH may be worth."""
+        return min(self.usd_max, round_down(_WIDE.divide(self.eth_max, self.rate.eth_per_usd)))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The terms as the parameters of the statements that use them."""
+        worth = _WIDE.divide(self.quote.amount_eth, self.quote.estimated_usdt).quantize(_RATE_UNIT, context=_WIDE)
+        return {
+            "usd_max": self.usd_max,
+            "unknown_usd_max": self.unknown_usd_max,
+            "eth_max": self.eth_max,
+            "eth_per_usd": self.rate.eth_per_usd,
+            "eth_per_usd_min": worth * (1 - self.deviation_pct / 100),
+            "eth_per_usd_max": worth * (1 + self.deviation_pct / 100),
+            "payments_max": self.payments_max,
+        }
+
+    def hold(self, sums: Sums) -> bool:
+        """Tell whether one batch may hold all of some payments, each of which fits by itself."""
+        return (
+            sums.payments <= self.payments_max
+            and sums.total_usd <= self.usd_max
+            and sums.value_in_eth(self.rate) <= self.eth_max
+        )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Payments by age up to a last one (oldest first by created_at, id), each of which fits the terms by itself.
+
+    What has arrived since, which its id tells whatever time it carries, is not in it, nor are those that another
+    service held locked.
+    """
+
+    last_created_at: datetime
+    last_id: int
+    arrived_id: int
+    locked_ids: tuple[int, ...]
+    terms: Terms
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The selection as the parameters of the statements that use it."""
+        return {
+            "last_created_at": self.last_created_at,
+            "last_id": self.last_id,
+            "arrived_id": self.arrived_id,
+            "locked_ids": list(self.locked_ids),
+            **self.terms.parameters,
+        }
 
 
 @dataclass(frozen=True)
@@ -66,15 +136,18 @@ class Offer:
     quote: Quote
 
 
-def select_all(pending: Pending, usd_max: Decimal | None) -> Selection:
-    """Select everything that waited when *pending* was read."""
+def cap_usd(policy: Policy) -> Decimal:
+    """Say how many dollars one batch may hold: the policy's cap, or what its column holds."""
+    return AMOUNT_MAX if policy.max_batch_usd is None else policy.max_batch_usd
+
+
+def cap_eth(limits: Range) -> Decimal:
+    """Say how much ETH one batch may hold: what one exchange takes, or what its column holds."""
+    return AMOUNT_MAX if limits.max_eth is None else round_down(min(limits.max_eth, AMOUNT_MAX))
+
+
+def select_all(pending: Pending, terms: Terms, locked_ids: tuple[int, ...]) -> Selection:
+    """Select everything that waited when *pending* was read and fits the terms."""
     assert pending.newest_created_at is not None
     assert pending.newest_id is not None
-    return Selection(pending.newest_created_at, pending.newest_id, usd_max=usd_max)
-
-
-def cap_by_eth(selection: Selection, sums: Sums, amount_eth: Decimal, eth_max: Decimal) -> Selection:
-    """Add the exchange's maximum to a selection, at the rate of the quote that went beyond it."""
-    unknown_eth = amount_eth - round_down(sums.known_eth)
-    eth_per_usd = unknown_eth / sums.unknown_usd if sums.unknown_usd else Decimal(0)
-    return replace(selection, eth_max=round_down(eth_max), eth_per_usd=eth_per_usd)
+    return Selection(pending.newest_created_at, pending.newest_id, pending.newest_id, locked_ids, terms)

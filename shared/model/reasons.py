@@ -1,4 +1,4 @@
-"""Why a check opened a batch, or why it did not."""
+"""Why a check opened a batch, or why it did not; and why a payment was left out."""
 
 from enum import StrEnum
 from typing import Final
@@ -12,11 +12,12 @@ class Reason(StrEnum):
     OVER_AGE = "over_age"
     PAYMENT_COUNT = "payment_count"
     BELOW_THRESHOLD = "below_threshold"
+    POLICY_UNREADABLE = "policy_unreadable"
+    CUT_OVER_PENDING = "cut_over_pending"
     PAUSED = "paused"
     IN_FLIGHT_LIMIT = "in_flight_limit"
     BELOW_EXCHANGE_MINIMUM = "below_exchange_minimum"
     ABOVE_EXCHANGE_MAXIMUM = "above_exchange_maximum"
-    ABOVE_BATCH_CAP = "above_batch_cap"
     QUOTE_REFUSED = "quote_refused"
     EXCHANGE_UNAVAILABLE = "exchange_unavailable"
     EXCHANGE_REFUSED = "exchange_refused"
@@ -26,3 +27,18 @@ class Reason(StrEnum):
 
 
 OPENING: Final = frozenset({Reason.THRESHOLD_REACHED, Reason.FORCED, Reason.OVER_AGE, Reason.PAYMENT_COUNT})
+
+
+class LeftOut(StrEnum):
+    """The words in ``threshold_checks.unclaimable_by_reason`` that the view ``unclaimable_payments`` cannot know.
+
+    They depend on the policy, on a quote, or on the moment: the next check asks again.
+    """
+
+    ABOVE_BATCH_CAP = "above_batch_cap"
+    ABOVE_EXCHANGE_MAXIMUM = "above_exchange_maximum"
+    ETH_NOT_WORTH_DOLLARS = "eth_not_worth_dollars"
+    LOCKED = "locked"
+
+
+BEFORE_CUT_OVER: Final = "before_cut_over"

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pg8000.dbapi import Connection
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from shared.errors import DatabaseUnavailable, RuleViolated
+from shared.errors import DatabaseUnavailable, LockUnavailable, RuleViolated
 from shared.outside.statements import LOCKED, STATEMENTS, Statement, Statements
 from shared.settings import DatabaseSettings
 
@@ -36,6 +36,7 @@ CONNECTION_LOST: Final = (
     AttributeError,
     IndexError,
 )  # all seen from a cut stream
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 _CHECK_VIOLATIONS: Final = ("23", "22")  # integrity and data exceptions: the database's rules
 
 
@@ -83,9 +84,10 @@ class Session(_ConnectionQueries):
     """A connection of one's own, for as long as an exclusive run lasts."""
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """Open a transaction on the session's connection; it commits at the end of the block."""
-        _run_simple(self._connection, "BEGIN")
+    def transaction(self, *, lock_timeout_s: int | None = None) -> Iterator[Transaction]:
+        """Open a transaction that commits at the end of the block, where wanted with a lock time-out of its own."""
+        limit = "" if lock_timeout_s is None else f"; SET LOCAL lock_timeout = '{lock_timeout_s:d}s'"
+        _run_simple(self._connection, "BEGIN" + limit)
         with _commit_or_roll_back(self._connection):
             yield Transaction(self._connection, self._statements)
 
@@ -305,7 +307,8 @@ def translate_errors(what: str) -> Iterator[None]:
         facts = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         if str(facts.get("C", ""))[:2] in _CHECK_VIOLATIONS:
             raise RuleViolated(str(facts.get("n", "")), str(facts.get("M", ""))) from error
-        raise DatabaseUnavailable(f"PostgreSQL did not run {what}: {_reason(error)}") from error
+        unavailable = LockUnavailable if facts.get("C") == _LOCK_NOT_AVAILABLE else DatabaseUnavailable
+        raise unavailable(f"PostgreSQL did not run {what}: {_reason(error)}") from error
     except CONNECTION_LOST as error:
         raise DatabaseUnavailable(f"the connection was lost in {what}: {_reason(error)}") from error
 

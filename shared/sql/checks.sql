@@ -2,11 +2,13 @@
 -- One row a check, whatever it decided.
 INSERT INTO threshold_checks (
     checked_at, pending_usd, pending_payments, oldest_pending_at, oldest_pending_age_s, unclaimable_payments,
-    threshold_usd, threshold_source, policy, decision, reason, batch_conversion_id, batches_opened)
+    unclaimable_by_reason, threshold_usd, threshold_source, policy, forced, decision, reason, batch_conversion_id,
+    batches_opened)
 VALUES (
     CAST(:now AS timestamptz), CAST(:pending_usd AS numeric), CAST(:pending_payments AS integer),
     CAST(:oldest_at AS timestamptz), CAST(:oldest_age_s AS bigint), CAST(:unclaimable_payments AS integer),
-    CAST(:threshold_usd AS numeric), CAST(:threshold_source AS varchar), CAST(:policy AS text),
+    CAST(:unclaimable_by_reason AS text), CAST(:threshold_usd AS numeric), CAST(:threshold_source AS varchar),
+    CAST(:policy AS text), CAST(:forced AS boolean),
     :decision, :reason, CAST(:batch_conversion_id AS uuid), :batches_opened)
 RETURNING id;
 
@@ -28,5 +30,5 @@ ORDER BY preference
 LIMIT 1;
 
 -- name: get_last_valid_policy
--- The policy to go on with while Secret Manager gives none; empty where it was given as absent.
-SELECT policy FROM threshold_checks WHERE policy IS NOT NULL ORDER BY id DESC LIMIT 1;
+-- The policy that held in the last check that looked (it has a threshold); empty where none was ever valid.
+SELECT policy FROM threshold_checks WHERE threshold_usd IS NOT NULL ORDER BY id DESC LIMIT 1;

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
 def waiting(pending_usd: str, payments: int = 2, age: timedelta = timedelta(minutes=5)) -> Pending:
     """Describe so many dollars waiting."""
-    return Pending(payments, Decimal(pending_usd), NOW - age, NOW.replace(tzinfo=None), 7, 0)
+    return Pending(payments, Decimal(pending_usd), NOW - age)
 
 
 def decided(pending: Pending, *, policy: Policy | None = None, forced: bool = False, in_flight: int = 0) -> Reason:

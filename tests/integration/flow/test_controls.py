@@ -7,7 +7,7 @@ import pytest
 from grpc import StatusCode
 
 from sandbox.wire import faults
-from shared.model.policy import THRESHOLD_SECRET
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.model.reasons import Reason
 from tests.rig import PROJECT, Rig
 
@@ -44,7 +44,7 @@ def test_the_newest_batch_knows_a_threshold_too(rig: Rig) -> None:
         method="AccessSecretVersion", action=faults.refuse(StatusCode.PERMISSION_DENIED), times=2
     )
     rig.pay("25.00")
-    assert rig.check().reason == Reason.BELOW_THRESHOLD
+    rig.check()
     assert rig.checks()[-1]["threshold_usd"] == Decimal(450)
 
 
@@ -89,7 +89,8 @@ def test_a_value_cap_splits(rig: Rig) -> None:
     outcome = rig.check()
     assert sorted(batch["total_eth_usd"] for batch in rig.batches()) == [Decimal(30), Decimal(45)]
     assert len(outcome.opened) == 2
-    assert rig.check().reason == Reason.ABOVE_BATCH_CAP
+    assert rig.check(forced=True).reason == Reason.BELOW_THRESHOLD
+    assert rig.checks()[-1]["unclaimable_by_reason"] == '{"above_batch_cap": 1}'
 
 
 def test_the_limit_of_batches_in_flight(rig: Rig) -> None:
@@ -110,6 +111,77 @@ def test_a_bad_policy_keeps_the_last_valid_one(rig: Rig, bad: bytes, caplog: pyt
     rig.pay("25.00")
     assert rig.check().reason == Reason.PAUSED
     assert any(getattr(record, "event", "") == "policy_fallback" for record in caplog.records)
+
+
+MISTYPED_PAUSE = '{"pause": true}'
+
+
+def test_a_first_policy_that_is_mistyped_opens_nothing(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """It may have been a pause: nothing is opened, by force neither, until a good version is there."""
+    rig.set_policy(MISTYPED_PAUSE)
+    rig.pay("25.00")
+    for forced in (False, True):
+        assert rig.check(forced=forced).reason == Reason.POLICY_UNREADABLE
+    assert rig.checks()[-1]["policy"] is None
+    assert any("none was ever valid" in message for message in caplog.messages)
+    rig.set_policy("{}")
+    assert rig.check().reason == Reason.THRESHOLD_REACHED
+
+
+def test_a_mistyped_policy_after_none_opens_nothing(rig: Rig) -> None:
+    """That there was no policy yesterday says nothing about what the new one meant; nor does silence after it."""
+    assert rig.check().reason == Reason.BELOW_THRESHOLD
+    rig.set_policy(MISTYPED_PAUSE)
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.POLICY_UNREADABLE
+    silence(rig, times=1)
+    assert rig.check().reason == Reason.POLICY_UNREADABLE
+    rig.peers.secrets.delete_secret(PROJECT, POLICY_SECRET)
+    assert rig.check().reason == Reason.THRESHOLD_REACHED
+
+
+def test_a_policy_that_disappears_stays_in_force(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """The pause holds, check after check, until a version says otherwise."""
+    rig.set_policy('{"paused": true}')
+    rig.check()
+    rig.peers.secrets.delete_secret(PROJECT, POLICY_SECRET)
+    rig.pay("25.00")
+    for _ in range(3):
+        assert rig.check().reason == Reason.PAUSED
+    assert any("add a version {}" in message for message in caplog.messages)
+    rig.set_policy("{}")
+    assert rig.check().reason == Reason.THRESHOLD_REACHED
+
+
+def silence(rig: Rig, times: int) -> None:
+    """Let Secret Manager refuse the next reads of the policy."""
+    refused = faults.refuse(StatusCode.PERMISSION_DENIED)
+    rig.peers.secrets.faults.add(method="AccessSecretVersion", action=refused, times=times)
+
+
+def test_a_policy_that_could_never_be_read_opens_nothing(rig: Rig) -> None:
+    """Nobody knows whether there is a pause in it."""
+    silence(rig, times=1)
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.POLICY_UNREADABLE
+    assert rig.check().reason == Reason.THRESHOLD_REACHED
+
+
+def test_a_policy_known_to_be_absent_counts_while_secret_manager_is_away(rig: Rig) -> None:
+    """Without a policy, what was read before is that there is none."""
+    rig.check()
+    silence(rig, times=1)
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.THRESHOLD_REACHED
+
+
+def test_a_policy_on_record_that_nobody_can_read_opens_nothing(rig: Rig) -> None:
+    """Another release wrote it: it counts as none, and no check fails for it."""
+    rig.check()
+    rig.sql("UPDATE threshold_checks SET policy = '{\"other\": 1}'")
+    silence(rig, times=1)
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.POLICY_UNREADABLE
 
 
 def test_the_guards_tolerance_is_the_policys(rig: Rig) -> None:

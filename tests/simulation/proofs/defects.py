@@ -18,6 +18,7 @@ from shared.model.batch import Batch
 from shared.model.decision import Pending
 from shared.model.exchange import CreatedExchange, ExchangeState, Phase
 from shared.model.money import distribute_usdt_proportionally, from_units, round_down, to_units
+from shared.model.policy import Policy
 from shared.model.quote import Offer
 from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
 from shared.outside.changenow import ChangeNow
@@ -65,7 +66,8 @@ def _claim_what_is_there() -> Planted:
             quoted_usdt=offer.quote.estimated_usdt,
             now=now,
         )
-        everything = {**offer.selection.parameters, "last_created_at": datetime(2999, 1, 1)}  # noqa: DTZ001
+        latest = {"last_created_at": datetime(2999, 1, 1), "arrived_id": 2**31 - 1}  # noqa: DTZ001
+        everything = offer.selection.parameters | latest
         transaction.row("update_records_to_swapping", batch_conversion_id=batch_conversion_id, now=now, **everything)
         return batch_conversion_id
 
@@ -227,11 +229,11 @@ def _error_is_zero() -> Planted:
     """A database that does not answer reads as nothing pending."""
     original = check_record.get_total_pending_usd
 
-    def get_total(session: Session, now: datetime) -> Pending:
+    def get_total(session: Session, policy: Policy, now: datetime) -> Pending:
         try:
-            return original(session, now)
+            return original(session, policy, now)
         except DatabaseUnavailable:
-            return Pending(0, Decimal(0), None, None, None, 0)
+            return Pending(0, Decimal(0), None)
 
     return patch.object(check, "get_total_pending_usd", get_total)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.changenow.market import ETH_TO_USDT, Market
 from sandbox.peers.gchostpay1_tokens import Order
+from shared.model.reasons import LeftOut
 from tests.simulation.world.cloud_tasks import OrderTask
 from tests.simulation.world.peer_records import Callback, RuleBroken, read_order
 
@@ -165,12 +166,18 @@ class Rules:
         )[0]
 
     def after_check(self, before: Row) -> None:
-        """A check that ended well leaves one row, and has seen at least what waited when it began."""
+        """A check that ended well leaves one row, and has seen or set aside at least what waited when it began."""
         rows = self._world.observer.sql("SELECT * FROM threshold_checks ORDER BY id OFFSET %s", before["checks"])
         if len(rows) != 1:
             raise RuleBroken("every check leaves one row", f"{len(rows)} rows")
         (row,) = rows
-        if row["pending_usd"] is not None and row["pending_usd"] < before["usd"]:
+        if row["pending_usd"] is None:
+            return
+        counts = json.loads(row["unclaimable_by_reason"])
+        left_out = sum(counts.get(reason, 0) for reason in LeftOut)
+        if row["pending_payments"] + left_out < before["payments"] or (
+            not left_out and row["pending_usd"] < before["usd"]
+        ):
             raise RuleBroken("an error is never a zero", f"${before['usd']} waited, ${row['pending_usd']} were seen")
 
     def called_back(self, callback: Callback, status: int) -> None:

@@ -134,7 +134,7 @@ def a_stuck_batch(rig: Rig) -> None:
 def a_quote_below_value(rig: Rig) -> None:
     """The swap is not worth what the payments are worth."""
     rig.peers.exchange.market = Market(eth_price_usd=Decimal(3000), fee_pct=Decimal(40))
-    rig.pay("25.00", eth="0.0083")
+    rig.pay("25.00")
     rig.check()
 
 
