@@ -13,7 +13,7 @@ from tests.ops.conftest import Shell
 from tests.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[2]
-HINT = re.compile(r"\./microbatch((?: [^\s`\",;()|]+)+)")
+HINT = re.compile(r"\./microbatch((?: [^\s`\",;()|>]+)+)")
 QUOTED = re.compile(r"'[^']*'")
 QUOTED_IN_PROSE = re.compile(r"'[^']*'|\"[^\"]*\"")
 SAMPLES = {

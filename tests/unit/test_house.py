@@ -15,8 +15,9 @@ SHORT_FUNCTION_LINES = 25
 SHORT_FUNCTIONS_SHARE = 0.9
 
 SAYS_NOTHING = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc", "stuff"}
-# By its nature one entry for each thing of one kind, numbered or dated: read by its order, not searched by name.
-SERIES = {"docs/decisions", "ops/migrations"}
+# By its nature one entry for each thing of one kind: numbered, or a page for each question, named by it and led to by
+# the README.
+SERIES = {"docs", "docs/decisions", "ops/migrations"}
 
 
 @cache
