@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,16 @@ def test_the_architecture_names_every_module_of_shared() -> None:
     }
     named = set(re.findall(r"\]\(\.\./shared/([a-z_/]+\.(?:py|sql))\)", section))
     assert named == there
+
+
+def test_a_release_is_a_version_a_date_and_a_tag() -> None:
+    """The newest heading of the changelog is the version of pyproject.toml; what is released is dated and tagged."""
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert re.fullmatch(
+        rf"{re.escape(version)}, (unreleased \(begun \d{{4}}-\d\d-\d\d\)|\d{{4}}-\d\d-\d\d)", headings[0]
+    )
+    released = [heading for heading in headings if "unreleased" not in heading]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+, \d{4}-\d\d-\d\d", heading) for heading in released)
+    tags = subprocess.run(["git", "tag", "--list", "v*"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(tags.split()) <= {f"v{heading.partition(',')[0]}" for heading in released}
