@@ -38,3 +38,7 @@ WHERE checked_at >= CAST(:since AS timestamptz)
     AND (CAST(:reason AS varchar) IS NULL OR reason = CAST(:reason AS varchar))
 GROUP BY reason
 ORDER BY COUNT(*) DESC, reason;
+
+-- name: forbid_writing
+-- From here on the session's transactions only read, whatever runs in them.
+SET default_transaction_read_only = on;

@@ -37,6 +37,8 @@ def require_unpaid(evidence: Evidence, *, vouched: bool) -> None:
 
 def require_resendable(evidence: Evidence) -> None:
     """Refuse unless an order was sent, is lost, and its exchange still waits for the deposit."""
+    if evidence.batch.reason is None:
+        raise NotDone("this batch is the old service's; only those that our own check opened are ever ordered")
     if evidence.ordered_at is None:
         raise NotDone("no order was ever sent; the next check sends it: ./microbatch trigger")
     if evidence.state is None or not evidence.state.is_waiting:

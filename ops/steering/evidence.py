@@ -89,7 +89,7 @@ def steering() -> Iterator[CheckContext]:
         with dependencies.database.exclusive(CHECK_LOCK) as session:
             if session is None:
                 raise Away("a check is running, which may move the batch: try again in a moment")
-            yield _context(dependencies, session)
+            yield make_context(dependencies, session, _policy_in_force(session))
     finally:
         dependencies.database.close()
 
@@ -121,13 +121,14 @@ def _ask(check: CheckContext, batch: Batch) -> tuple[ExchangeState | None, str]:
     return state, state.status
 
 
-def _context(dependencies: CheckDependencies, session: Session) -> CheckContext:
+def make_context(dependencies: CheckDependencies, session: Session, policy: Policy) -> CheckContext:
+    """Put together what a check works with, on a session of one's own."""
     return CheckContext(
         dependencies.settings,
         session,
         dependencies.exchange,
         dependencies.orders,
-        policy=_policy_in_force(session),
+        policy=policy,
         now=dependencies.now,
     )
 

@@ -10,6 +10,7 @@ from ops.command_line.database import opened_database
 from ops.command_line.exits import Exit
 from ops.command_line.text import instant
 from ops.outside.trigger_topic import publish_tick
+from ops.steering.dry_run import forecast_check
 from shared.outside.database import Database
 
 POLL_S = 0.5
@@ -18,10 +19,14 @@ POLL_S = 0.5
 @click.command()
 @click.option("--force", is_flag=True, help="Open a batch below the threshold.")
 @click.option("--wait", is_flag=True, help="Wait for the check's decision.")
+@click.option("--dry-run", is_flag=True, help="Say what a check would do now; nothing is sent or written.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 3600), default=120, help="Seconds to wait.")
 @answering
-def command(*, force: bool, wait: bool, timeout_s: float) -> Answer:
+def command(*, force: bool, wait: bool, dry_run: bool, timeout_s: float) -> Answer:
     """Start a check, and say what it decided."""
+    if dry_run:
+        forecast = forecast_check(forced=force)
+        return Answer(forecast.document, forecast.lines)
     if not wait:
         message = publish_tick(force=force)
         return Answer({"message": message, "force": force}, [f"tick {message} is sent; see: ./microbatch checks"])
