@@ -51,13 +51,15 @@ class CutOver:
     @property
     def lines(self) -> list[str]:
         """All of it for a reader."""
-        told = [self._verdict(), "", "Waits, and is in no batch:"]
+        told = [self.verdict, "", "Waits, and is in no batch:"]
         told += table(self.waiting, WAITING) if self.waiting else ["nothing"]
         told += ["", "Batches of the old service in flight:"]
         told += table(self.old_batches, BATCHES) if self.old_batches else ["none"]
         return [*told, "", self._warning()] + ([HOW_TO_DECIDE] if self.decision["is_wanted"] else [])
 
-    def _verdict(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """From when on payments are ours, in one sentence."""
         if self.decision["is_wanted"]:
             return "Not decided: nothing is claimed until somebody says from when on payments are ours."
         by = f", decided by {self.decision['decided_by']}" if self.decision["decided_by"] else ""

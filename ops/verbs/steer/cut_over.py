@@ -41,4 +41,4 @@ def _decide(database: Database, ours_from: str, act: Act, seen: CutOver) -> Answ
         act.record(transaction, {"ours_from": ours_from, "was": seen.document["ours_from"], "busy": seen.is_busy})
     with database.transaction() as transaction:
         decided = read_cut_over(transaction, datetime.now(UTC))
-    return Answer(decided.document, [*plan, "decided; the next check goes by it"])
+    return Answer(decided.document, [f"{decided.verdict} The next check goes by it."])
