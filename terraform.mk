@@ -1,6 +1,7 @@
 # Deploying, trying the configuration, and going back; included by the Makefile. docs/deploy.md goes through it.
 # plan, prepare, deploy and rollback need terraform with access to its provider, and Google credentials.
 
+TERRAFORM ?= terraform
 # An environment is terraform/environments/$(ENV).tfvars and, for its state, $(ENV).gcs.tfbackend beside it.
 ENV ?= production
 # Addresses in the plan whose loss is meant, separated by blanks: each may hold a resource's key in double quotes.
@@ -14,20 +15,25 @@ INIT := $(IN_TERRAFORM) init -input=false -backend-config='environments/$(ENV).g
 VARIABLES := -var-file='environments/$(ENV).tfvars'
 PLAN := build/$(ENV).tfplan
 OUTPUTS := build/$(ENV).outputs.json
+ALLOWED = $(foreach one,$(ALLOW),--allow '$(one)')
+REVIEW = $(IN_TERRAFORM) show -json '../$(PLAN)' > '$(PLAN).json' \
+  && .venv/bin/python -m ops deploy review $(ALLOWED) --file '$(PLAN)' '$(PLAN).json'
 
 .PHONY: plan prepare deploy smoke rollback terraform-tools terraform-test
 
 plan: package ## Show what a deployment would change (ENV=production); refuses a loss (ALLOW='address address').
 	$(INIT)
 	$(IN_TERRAFORM) plan -input=false $(VARIABLES) -out='../$(PLAN)'
-	$(IN_TERRAFORM) show -json '../$(PLAN)' > '$(PLAN).json'
-	.venv/bin/python -m ops deploy review $(foreach one,$(ALLOW),--allow '$(one)') --file '$(PLAN)' '$(PLAN).json'
+	$(REVIEW)
 
-prepare: setup ## First deployment only: make the secrets (empty) and, if none is named, the database (ENV=...).
+prepare: setup ## First deployment only: make the secrets, the accounts and, if none is named, the database (ENV=...).
 	$(INIT)
-	$(IN_TERRAFORM) apply -input=false $(VARIABLES) -target=google_project_service.main \
+	@mkdir -p build
+	$(IN_TERRAFORM) plan -input=false $(VARIABLES) -out='../$(PLAN)' -target=google_project_service.main \
 	  -target=google_secret_manager_secret.main -target=google_secret_manager_secret_version.seed \
 	  -target=google_service_account_iam_member.deployer -target=module.database
+	$(REVIEW)
+	$(IN_TERRAFORM) apply -input=false '../$(PLAN)'
 
 deploy: setup ## Migrate, apply the very plan that make plan showed, and try it (ENV=..., PLAN_SHA256=...).
 	.venv/bin/python -m ops deploy approved $(if $(PLAN_SHA256),--sha256 '$(PLAN_SHA256)') '$(PLAN)'

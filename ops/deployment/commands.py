@@ -103,7 +103,13 @@ def smoke_test(outputs: Mapping[str, Any], health_s: float, check_s: float, poll
 
 @command.command()
 @click.argument("outputs", type=JsonFile())
-@click.option("--scheduler-url", default=SCHEDULER_URL, show_default=True, help="Cloud Scheduler's API.")
+@click.option(
+    "--scheduler-url",
+    default=SCHEDULER_URL,
+    envvar="CLOUD_SCHEDULER_URL",
+    show_default=True,
+    help="Cloud Scheduler's API.",
+)
 @answering
 def rollback(outputs: Mapping[str, Any], scheduler_url: str) -> Answer:
     """Pause the schedule and list what is under way; exit 1 when it still runs."""
