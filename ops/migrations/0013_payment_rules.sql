@@ -100,7 +100,8 @@ CREATE TRIGGER payout_accumulation_claimed_kept BEFORE DELETE ON payout_accumula
     EXECUTE FUNCTION payout_accumulation_frozen();
 
 -- A payment leaves a batch only when that batch has failed, and what it held stays on record. One that points at no
--- batch may be freed.
+-- batch may be freed; so may one that got into a live batch beside the payments that make up its total, since the batch
+-- could not complete with it.
 CREATE FUNCTION payout_accumulation_release() RETURNS TRIGGER
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -111,7 +112,14 @@ BEGIN
     FROM batch_conversions
     WHERE batch_conversion_id = OLD.batch_conversion_id AND conversion_status = 'failed';
 
-    IF NOT FOUND AND EXISTS (SELECT FROM batch_conversions WHERE batch_conversion_id = OLD.batch_conversion_id) THEN
+    IF NOT FOUND AND EXISTS (
+        SELECT FROM batch_conversions AS batch
+        WHERE batch.batch_conversion_id = OLD.batch_conversion_id
+            AND (batch.opened_because IS NOT NULL AND batch.conversion_status IN ('pending', 'swapping')
+                AND batch.total_eth_usd <= (
+                    SELECT SUM(accumulated_eth) FROM payout_accumulation
+                    WHERE batch_conversion_id = OLD.batch_conversion_id)) IS NOT TRUE)
+    THEN
         RAISE EXCEPTION 'payment % cannot leave batch %, which is alive', OLD.id, OLD.batch_conversion_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payout_accumulation_release';
     END IF;
