@@ -37,7 +37,9 @@ def make_digest(transaction: Transaction, batch_conversion_id: uuid.UUID, paymen
     """Compute a completed batch's digest; raises NotDone for a batch that has none."""
     batch = transaction.row("show_receipt_batch", batch_conversion_id=batch_conversion_id)
     if batch is None:
-        raise NotDone(f"batch {batch_conversion_id} is not completed; see: ./microbatch batch {batch_conversion_id}")
+        raise NotDone(
+            f"batch {batch_conversion_id} was not settled by us; see: ./microbatch batch {batch_conversion_id}"
+        )
     index = None
     if payment_id is not None:
         row = transaction.row("find_leaf", batch_conversion_id=batch_conversion_id, payment_id=payment_id)

@@ -1,5 +1,6 @@
 -- name: show_receipt_batch
--- What a receipt tells of its batch; texts as they are hashed. The units that the floors leave over are counted anew.
+-- What a receipt tells of its batch; texts as they are hashed. The units that the floors leave over are counted anew. A
+-- batch that the service before ours completed was split by another rule.
 SELECT
     CAST(batch_conversion_id AS text) AS batch_conversion_id,
     id AS number,
@@ -19,6 +20,7 @@ CROSS JOIN LATERAL (
 ) AS payments
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
     AND conversion_status = 'completed'
+    AND settled_by IS NOT NULL
     AND completed_at IS NOT NULL
     AND payments.payments > 0;
 

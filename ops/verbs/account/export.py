@@ -3,7 +3,6 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -50,14 +49,11 @@ def command(kind: str, file: Path, form: str, **filters: Any) -> Answer:
         try:
             with written.open("w", encoding="utf-8", newline="") as target:
                 count = _WRITERS[form](target, rows)
+            if not count:
+                raise NotDone(f"no {kind} of that kind; nothing was written")
             written.replace(file)
-        except BaseException:
-            with suppress(OSError):
-                written.unlink()
-            raise
-    if not count:
-        file.unlink()
-        raise NotDone(f"no {kind} of that kind; nothing was written")
+        finally:
+            written.unlink(missing_ok=True)
     return Answer({"file": str(file), "kind": kind, "rows": count}, [f"{count} {kind} in {file}"])
 
 

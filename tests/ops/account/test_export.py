@@ -6,9 +6,11 @@ import tracemalloc
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from sandbox.wire.tcp_proxy import TcpProxy
 from tests.ops.conftest import Shell
 from tests.rig import Rig
 
@@ -59,7 +61,7 @@ def test_batches_and_acts(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
 
 
 def test_the_filters_choose(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
-    """By state, by time, by client; where nothing is left, no file is."""
+    """By state, by time, by client; where nothing is left, nothing is written."""
     file = tmp_path / "chosen.csv"
     since = (accounts.clock() - timedelta(minutes=5)).isoformat()
     for options, count in (
@@ -70,9 +72,27 @@ def test_the_filters_choose(accounts: Rig, shell: Shell, tmp_path: Path) -> None
     ):
         assert shell("export", "payments", file, *options, "--json").document["rows"] == count
     assert shell("export", "batches", file, "--client", "client", "--json").document["rows"] == 1
-    file.unlink()
+    assert shell("export", "payments", tmp_path / "none.csv", "--client", "nobody").code == 1
     assert shell("export", "payments", file, "--client", "nobody").code == 1
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.stat().st_size > 0
+
+
+def test_a_cut_connection_leaves_what_was_there(
+    accounts: Rig, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away between the rows: try again, and the file of before is as it was."""
+    file = tmp_path / "payments.csv"
+    file.write_text("the export of yesterday")
+    port = urlsplit(accounts.url).port
+    assert port
+    with TcpProxy(lambda: port) as proxy:
+        monkeypatch.setenv("DATABASE_URL", accounts.url.replace(f":{port}/", f":{proxy.port}/"))
+        proxy.cut_when(b"FETCH", passes=1)  # the first rows have been written, the next never come
+        typed = shell("export", "payments", file)
+    assert typed.code == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["payments.csv"]
+    assert file.read_text() == "the export of yesterday"
 
 
 def test_memory_stays_flat(rig: Rig, shell: Shell, tmp_path: Path) -> None:

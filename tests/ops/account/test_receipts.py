@@ -151,6 +151,17 @@ def test_there_is_no_receipt_before_the_end(rig: Rig, shell: Shell) -> None:
     assert "no payment 999" in shell("receipt", 999).err
 
 
+def test_a_batch_of_the_service_before_has_no_receipt(settled: list[int], rig: Rig, shell: Shell) -> None:
+    """It was split by another rule, and its payments may have no weight: said in words."""
+    rig.sql("SET session_replication_role = replica")
+    rig.sql("UPDATE batch_conversions SET settled_by = NULL, opened_because = NULL")
+    rig.sql("UPDATE payout_accumulation SET accumulated_eth = NULL")
+    rig.sql("RESET session_replication_role")
+    typed = shell("receipt", settled[0])
+    assert (typed.code, "was not settled by us" in typed.err) == (1, True)
+    assert shell("digest", "--json").document == {"digests": []}
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "null", "7", '{"kind": 1}', "[" * 100_000, '"' + "x" * 10_000], ids=range(8)
 )
