@@ -15,6 +15,7 @@ PAYMENT_OVERDUE: Final = timedelta(hours=48)  # as the alert pending-age has it
 NEEDS_A_PERSON: Final = (
     "quote_refused",
     "exchange_refused",
+    "claim_refused",
     "policy_unreadable",
     "deposits_lost",
     "database_behind",

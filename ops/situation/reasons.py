@@ -30,6 +30,7 @@ SAID: Final[dict[str, tuple[str, str]]] = {
     "exchange_refused": ("ChangeNow refused to quote", "see the log of the check"),
     "resume_failed": ("a batch without an order could not be brought on", "see the batches in flight"),
     "claim_contended": ("payments kept moving while they were claimed", "the next check claims again"),
+    "claim_refused": ("the database refused to claim a payment", "see the log of the check for the rule that refused"),
     "check_in_progress": ("another check was in progress", "the next check"),
     "force_expired": ("the forced tick came too late", "./microbatch trigger --force"),
     "policy_unreadable": (

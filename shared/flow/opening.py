@@ -15,6 +15,7 @@ from shared.errors import (
     OrderRefused,
     OrderUnknown,
     PaymentsMoved,
+    RuleViolated,
 )
 from shared.flow import quoting
 from shared.flow.batches import read_batch
@@ -65,6 +66,9 @@ class Opening:
             except ExchangeUnavailable as error:
                 log_exchange_unavailable(error)
                 return self._reason if self.opened else Reason.EXCHANGE_UNAVAILABLE
+            except RuleViolated as refusal:  # another service's rule on a table that is theirs too
+                logs.internal_error(refusal)
+                return self._reason if self.opened else Reason.CLAIM_REFUSED
             self.opened.append(batch.batch_conversion_id)
             if try_to_advance(self._check, batch) or not self._more_may_open(batch):
                 break

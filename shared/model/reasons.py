@@ -23,6 +23,7 @@ class Reason(StrEnum):
     EXCHANGE_REFUSED = "exchange_refused"
     RESUME_FAILED = "resume_failed"
     CLAIM_CONTENDED = "claim_contended"
+    CLAIM_REFUSED = "claim_refused"
     CHECK_IN_PROGRESS = "check_in_progress"
 
 

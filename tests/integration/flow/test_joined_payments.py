@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pg8000.dbapi import DatabaseError
 
+from sandbox.wire import faults
 from tests.rig import Rig
 
 JOIN = "UPDATE payout_accumulation SET conversion_status = 'swapping', batch_conversion_id = %s WHERE id = %s"
@@ -51,3 +52,19 @@ def test_a_payment_that_got_into_a_live_batch_is_told_and_may_leave(
     assert rig.batches()[0]["conversion_status"] == "completed"
     shares = {row["id"]: (row["conversion_status"], row["accumulated_amount_usdt"]) for row in rig.payments()}
     assert (str(shares[own][1]), shares[intruder]) == ("24.50000000", ("pending", 7))
+
+
+def test_a_batch_that_was_joined_before_its_exchange_is_opened_anew(rig: Rig) -> None:
+    """What was quoted is no longer what it holds: nothing is ordered for it, and all its payments go together."""
+    rig.pay("25.00")
+    rig.peers.exchange.faults.add(method="POST /exchange", action=faults.cut)
+    rig.check()
+    (batch,) = rig.batches()
+    (late,) = rig.pay("7.00")
+    rig.sql(JOIN, batch["batch_conversion_id"], late)
+    rig.clock.forward(minutes=15)
+    rig.check()
+    failed, opened = rig.batches()
+    assert (failed["conversion_status"], failed["failure_reason"]) == ("failed", "payments_changed")
+    assert (opened["conversion_status"], opened["total_eth_usd"]) == ("swapping", 32)
+    assert [order.batch_conversion_id for order in rig.orders()] == [str(opened["batch_conversion_id"])]

@@ -161,6 +161,20 @@ def test_a_locked_table_leaves_the_payments_and_ends_well(rig: Rig) -> None:
     assert rig.check().reason == Reason.THRESHOLD_REACHED
 
 
+def test_a_rule_of_others_that_refuses_a_claim_ends_no_check(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """A CHECK of theirs that an old row breaks: the batches in flight go on, and the check names the rule."""
+    rig.pay("25.00")
+    rig.check()
+    rig.pay("25.00")
+    rig.pay_out(rig.batches()[0], "24.50")
+    rig.sql("ALTER TABLE payout_accumulation ADD CONSTRAINT theirs CHECK (id <> 2) NOT VALID")
+    rig.clock.forward(minutes=30)
+    assert rig.check().reason == Reason.CLAIM_REFUSED
+    assert [batch["conversion_status"] for batch in rig.batches()] == ["completed"]
+    assert rig.checks()[-1]["reason"] == "claim_refused"
+    assert any("theirs" in str(record.exc_info) for record in caplog.records)
+
+
 @pytest.fixture
 def small(database_url: str, peers: Peers) -> Iterator[Rig]:
     """A check that moves three payments at once, on a database that can do no more in its time."""
