@@ -13,7 +13,7 @@ REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requ
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks lint format test simulate bench demo sandbox functions schema migrate package clean
+.PHONY: help setup hooks lint format test simulate bench demo sandbox functions schema operate migrate package clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ functions: setup ## Serve both functions from this tree, against the running san
 
 schema: setup ## Write docs/schema.md anew, from a database made for it.
 	.venv/bin/python -m tests.ops.schema.schema_page
+
+operate: setup ## Write docs/operate.md anew, its sessions played in a world of their own.
+	.venv/bin/python -m tests.ops.operate.sessions
 
 migrate: setup ## Bring the database of DATABASE_URL, or of the Cloud SQL settings, up to date.
 	.venv/bin/python -m ops migrate

@@ -8,7 +8,7 @@ import click
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
-from ops.command_line.text import pairs
+from ops.command_line.text import pairs, shown
 from ops.situation.lives import Moment, by_time, life_lines
 from shared.outside.database import Row
 
@@ -34,7 +34,8 @@ def command(payment_id: int) -> Answer:
 
 def _story(payment: Row, releases: list[Row]) -> list[Moment]:
     """What the payment's row and the batches that gave it back remember, in the order in which it came about."""
-    told = [(payment["created_at"], f"came in: ${payment['amount_usd']} of ${payment['payment_amount_usd']}")]
+    amounts = f"${shown(payment['amount_usd'])} of ${shown(payment['payment_amount_usd'])}"
+    told = [(payment["created_at"], f"came in: {amounts}")]
     for release in releases:
         batch = release["batch_conversion_id"]
         told += [

@@ -1,0 +1,1 @@
+"""docs/operate.md: its sessions played against a world of their own."""
