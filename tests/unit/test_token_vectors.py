@@ -1,6 +1,7 @@
 """tests/vectors/tokens.json: the functions' code and the stand-in's independent reading agree with every vector."""
 
 import json
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -115,3 +116,13 @@ def test_the_example_in_the_page_is_the_first_vector() -> None:
     for name in ("signed_hex", "token"):
         assert vector[name].startswith(example.pop(name).removesuffix("..."))
     assert example.items() <= vector.items()
+
+
+def test_what_the_page_names_exists() -> None:
+    """A variable that docs/peers.md tells a team to set is one that the sandbox or Terraform reads."""
+    root = FILE.parents[2]
+    text = (root / "docs" / "peers.md").read_text()
+    read = (root / "sandbox" / "commands.py").read_text() + (root / "terraform" / "variables_batching.tf").read_text()
+    named = set(re.findall(r"`(SANDBOX_[A-Z0-9_]+)`|`(gchostpay1_\w+) = ", text))
+    assert len(named) == 3
+    assert all(f'"{sandbox or terraform}"' in read for sandbox, terraform in named)
