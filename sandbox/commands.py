@@ -17,6 +17,7 @@ from sandbox.demo.typed import (
     DrillRefusedError,
     drill_lines,
     export_lines,
+    market_lines,
     payout_lines,
     queue_lines,
     run_operators,
@@ -82,6 +83,8 @@ def _answer(options: argparse.Namespace, world: Addresses) -> Iterable[str]:
             return [operations.add_secret_version(world, POLICY_SECRET, options.value)]
         case "drill":
             return drill_lines(world, options.words)
+        case "market":
+            return market_lines(world, options.words)
         case _:
             return PLAIN[options.command](world)
 
@@ -161,5 +164,7 @@ def _add_typed(
     policy.add_argument("value", help="JSON, such as '{\"paused\": true}'")
     drill = commands.add_parser("drill", parents=[common], help="let something go wrong: `drill` lists what")
     drill.add_argument("words", nargs="*", metavar="NAME | end [NAME]")
+    market = commands.add_parser("market", parents=[common], help="move ChangeNow's market")
+    market.add_argument("words", nargs="*", metavar="NAME=VALUE", help="such as eth_price_usd=2500")
     operators = commands.add_parser("microbatch", parents=[common], help="the operators' command line, on this world")
     operators.add_argument("arguments", nargs=argparse.REMAINDER)

@@ -14,6 +14,7 @@ TYPED: Final = (
     ("policy '{\"paused\": true}'", "another policy, likewise"),
     ("status", "how things stand, as operators see it"),
     ("microbatch VERB ...", "any verb of the operators' command line"),
+    ("market eth_price_usd=2500", "another price, fee, slippage or range at ChangeNow"),
     ("queues", "how many tasks wait in each queue"),
     ("payout", "one tick of GCBatchProcessor: clients are paid out"),
     ("drill", "what can be made to go wrong, and what is going wrong"),

@@ -35,7 +35,7 @@ class Times:
     """Of waiting for a deposit, until ChangeNow calls an exchange expired; None: never."""
 
 
-SHORT: Final = Times(tick_s=3.0, grace_s=10, stuck_s=15, expiry_s=20.0)
+SHORT: Final = Times(tick_s=3.0, grace_s=10, stuck_s=15, expiry_s=30.0)
 
 
 def keep_running(interrupts: Interrupts, times: Times, wishes: Wishes) -> NoReturn:

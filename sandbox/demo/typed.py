@@ -68,6 +68,17 @@ def payout_lines(where: Addresses) -> Iterator[str]:
     yield f"clients paid out: {document['batches_created']}"
 
 
+def market_lines(where: Addresses, words: Sequence[str]) -> Iterator[str]:
+    """Move the market: `market eth_price_usd=2500 fee_pct=1`; without words, what it is."""
+    fields = dict(word.partition("=")[::2] for word in words)
+    answer = requests.post(f"{where.changenow_url}/_market", json=fields, timeout=TIMEOUT_S)
+    document = answer.json()
+    if answer.status_code != 200:
+        raise DrillRefusedError(str(document["message"]))
+    for name, value in document.items():
+        yield f"{name:<16}{value}"
+
+
 def queue_lines(where: Addresses) -> Iterator[str]:
     """What waits in each queue."""
     with tasks_client(where.cloud_tasks) as client:

@@ -1,16 +1,14 @@
-"""What Google runs goes wrong: the database, Cloud Tasks, Pub/Sub, Secret Manager, Cloud Storage, a function."""
+"""What Google runs goes wrong: the database, Cloud Tasks, Pub/Sub, Secret Manager, Cloud Storage."""
 
 from collections.abc import Callable
 from typing import Final
 
-from sandbox.drills.drill import Drill, End, nothing_to_end
+from sandbox.drills.drill import Drill, End
 from sandbox.peers.database import connect
 from sandbox.wire.server import Server
 from sandbox.world.addresses import RESPONSE_QUEUE, queue_path
-from sandbox.world.function_process import FunctionProcess
 from sandbox.world.world import World
 
-MISCONFIGURED: Final = {"GCHOSTPAY1_URL": "gchostpay1.example"}
 LOCK: Final = """
 SELECT id FROM payout_accumulation WHERE conversion_status = 'pending' ORDER BY created_at, id LIMIT 1 FOR UPDATE
 """
@@ -45,14 +43,6 @@ def _lock_row(world: World) -> End:
     return end
 
 
-def _kill(name: str) -> Callable[[World], End]:
-    def begin(world: World) -> End:
-        world.function(name).kill()
-        return nothing_to_end
-
-    return begin
-
-
 def _pause_responses(world: World) -> End:
     """Take callbacks and deliver none: they pile up."""
     queue = queue_path(RESPONSE_QUEUE)
@@ -64,19 +54,6 @@ def _pause_responses(world: World) -> End:
     return end
 
 
-def _misconfigure(world: World) -> End:
-    """Deploy check_threshold with a mistyped address, as a wrong .tfvars does; the end deploys it rightly."""
-    function = world.functions.check_threshold
-    before = function.environment
-    _deploy(function, {**before, **MISCONFIGURED})
-    return lambda: _deploy(function, before)
-
-
-def _deploy(function: FunctionProcess, environment: dict[str, str]) -> None:
-    function.environment = environment
-    function.restart()
-
-
 DRILLS: Final = (
     Drill("database-away", "PostgreSQL has died", _kill_database),
     Drill("row-locked", "somebody holds the oldest pending payment", _lock_row),
@@ -85,7 +62,4 @@ DRILLS: Final = (
     Drill("secret-manager-away", "threshold and policy cannot be read", _away(lambda world: world.secret_manager)),
     Drill("storage-away", "the fence can be neither read nor written", _away(lambda world: world.storage)),
     Drill("responses-paused", "callbacks are queued and not delivered", _pause_responses),
-    Drill("check-threshold-misconfigured", "check_threshold is deployed with a mistyped address", _misconfigure),
-    Drill("check-threshold-killed", "check_threshold's process dies; it is started again", _kill("check_threshold")),
-    Drill("swap-executed-killed", "swap_executed's process dies; it is started again", _kill("swap_executed")),
 )

@@ -19,8 +19,8 @@ ORDER BY id DESC LIMIT 1
 CHANGE: Final = "UPDATE payout_accumulation SET accumulated_eth = accumulated_eth + %s WHERE id = %s"
 # What a superuser who knows better can do: no trigger fires.
 UNGUARDED: Final = "SET LOCAL session_replication_role = replica"
-HIDE: Final = "ALTER VIEW claimable_payments RENAME TO claimable_payments_hidden"
-SHOW: Final = "ALTER VIEW claimable_payments_hidden RENAME TO claimable_payments"
+HIDE: Final = "ALTER TABLE threshold_checks RENAME TO threshold_checks_hidden"
+SHOW: Final = "ALTER TABLE threshold_checks_hidden RENAME TO threshold_checks"
 
 
 def _worthless_payment(world: World) -> End:
@@ -39,7 +39,7 @@ def _change_claimed(world: World) -> End:
     return lambda: _do(world, CHANGE, -1, number)
 
 
-def _hide_view(world: World) -> End:
+def _hide_table(world: World) -> End:
     _do(world, HIDE)
     return lambda: _do(world, SHOW)
 
@@ -61,5 +61,5 @@ def _run(world: World, sql: str, *arguments: object) -> list[Any]:
 DRILLS: Final = (
     Drill("payment-without-dollars", "a payment comes in whose worth nobody knows", _worthless_payment),
     Drill("claimed-payment-changed", "somebody adds a dollar to a claimed payment, by hand", _change_claimed),
-    Drill("view-hidden", "something of ours is gone from the database", _hide_view),
+    Drill("table-hidden", "a table of ours is gone from the database", _hide_table),
 )

@@ -8,14 +8,21 @@ DELETE /NAME    end it; DELETE / ends all
 import threading
 from typing import Any, Final
 
-from sandbox.drills import exchange, levers, neighbours, outages, records
+from sandbox.drills import deployments, exchange, levers, neighbours, outages, records
 from sandbox.drills.drill import Drill, End
 from sandbox.wire.http_server import Answer, HttpServer, Request
 from sandbox.world.world import World
 
 DRILLS: Final[dict[str, Drill]] = {
     drill.name: drill
-    for drills in (exchange.DRILLS, neighbours.DRILLS, outages.DRILLS, levers.DRILLS, records.DRILLS)
+    for drills in (
+        exchange.DRILLS,
+        neighbours.DRILLS,
+        outages.DRILLS,
+        deployments.DRILLS,
+        levers.DRILLS,
+        records.DRILLS,
+    )
     for drill in drills
 }
 

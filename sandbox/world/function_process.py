@@ -49,7 +49,7 @@ class FunctionProcess:
         self.target = target
         self.environment = dict(environment)
         self._folder = folder
-        self._root = root
+        self.root = root
         self._process: KeptProcess | None = None
         self._lock = threading.RLock()
         self._port = port
@@ -152,7 +152,7 @@ class FunctionProcess:
             sys.executable,
             str(framework),
             "--source",
-            str(self._root / "functions" / name / "main.py"),
+            str(self.root / "functions" / name / "main.py"),
             "--target",
             name,
             "--signature-type",
@@ -168,7 +168,7 @@ class FunctionProcess:
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         own = {
             "HOME": str(self._folder),  # gunicorn leaves a folder of its own there
-            "PYTHONPATH": str(self._root),
+            "PYTHONPATH": str(self.root),
             "PYTHONUNBUFFERED": "1",
             "LC_ALL": "C.UTF-8",
         }

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from sandbox.demo.account import Account, find_problems, take_account
 from sandbox.peers.database import add_client
-from sandbox.world.addresses import NoWorldError, find_world
+from sandbox.wire.google_clients import tasks_client
+from sandbox.world.addresses import BATCH_QUEUE, RESPONSE_QUEUE, NoWorldError, find_world, queue_path
 from sandbox.world.function_process import FunctionError
 from sandbox.world.world import StillWaitingError, Wishes, World
 
@@ -57,6 +60,16 @@ def test_the_log_lines_of_both_functions_are_read(world: World) -> None:
     assert "Total pending ($50.00) >= Threshold ($20.00) - creating batch" in check
     assert "Batch conversion created" in check
     assert "batch_completed" in callback
+
+
+def test_an_order_is_attempted_once_and_a_callback_ten_times(world: World) -> None:
+    """The deployed GCHostPay1 pays twice when an order comes twice; a callback may come for 24 hours."""
+    with tasks_client(world.cloud_tasks.address) as client:
+        names = (queue_path(BATCH_QUEUE), queue_path(RESPONSE_QUEUE))
+        configs: list[Any] = [client.get_queue(name=name).retry_config for name in names]
+    orders, responses = configs
+    assert (orders.max_attempts, orders.max_retry_duration) == (1, timedelta())
+    assert (responses.max_attempts, responses.max_retry_duration) == (10, timedelta(hours=24))
 
 
 def shares_swapped(account: Account) -> Account:

@@ -20,7 +20,8 @@ from werkzeug.serving import make_server
 
 from sandbox.pubsub.server import PubSub
 from sandbox.wire.faults import hang, lose_answer, refuse
-from sandbox.wire.http_server import Answer, Request, Responder
+from sandbox.wire.http_server import Answer, Responder
+from tests.sandbox.first_request import hold_first
 
 TOPIC = "projects/p/topics/trigger"
 SUBSCRIPTION = "projects/p/subscriptions/eventarc-trigger"
@@ -166,14 +167,7 @@ def test_a_handler_that_does_not_answer_in_time_is_sent_the_message_again(
     target: Responder,
 ) -> None:
     """No answer before the deadline is no acknowledgement."""
-    release = threading.Event()
-
-    def slow_once(_: Request) -> Answer:
-        if len(target.requests) == 1:
-            release.wait(PATIENCE_S)
-        return Answer(200)
-
-    target.respond = slow_once
+    release = hold_first(target)
     with PubSub(deadline_s=0.1, redelivery_min_s=0.001) as server:
         server.create_topic(TOPIC)
         server.create_subscription(SUBSCRIPTION, TOPIC, push_endpoint=target.url)

@@ -14,6 +14,7 @@ from sandbox.cloud_tasks.server import CloudTasks
 from sandbox.wire.google_clients import tasks_client
 from sandbox.wire.http_server import Answer, Request, Responder
 from tests.sandbox.cloud_tasks.tasks import FAST, LOCATION, NAME, PATIENCE_S, QUEUE, answers, post
+from tests.sandbox.first_request import hold_first
 
 
 def test_a_refused_attempt_is_repeated_unchanged_until_it_is_taken(
@@ -142,14 +143,7 @@ def test_retry_after_holds_the_task_and_its_queue(target: Responder) -> None:
 
 def test_an_answer_that_does_not_come_in_time_is_a_failed_attempt(target: Responder) -> None:
     """At the deadline the attempt has failed, though the handler may still be at work."""
-    release = threading.Event()
-
-    def slow_once(_: Request) -> Answer:
-        if len(target.requests) == 1:
-            release.wait(PATIENCE_S)
-        return Answer(200)
-
-    target.respond = slow_once
+    release = hold_first(target)
     with CloudTasks(deadline_s=0.1) as server:
         server.create_queue(QUEUE, min_backoff=FAST, max_backoff=FAST)
         with tasks_client(server.address) as client:
@@ -187,14 +181,7 @@ def test_no_more_run_at_once_than_the_queue_allows(
 
 def test_tasks_outlive_an_outage_of_the_server(target: Responder) -> None:
     """stop() breaks off an attempt at once; start() dispatches the task again."""
-    release = threading.Event()
-
-    def slow_once(_: Request) -> Answer:
-        if len(target.requests) == 1:
-            release.wait(PATIENCE_S)
-        return Answer(200)
-
-    target.respond = slow_once
+    release = hold_first(target)
     server = CloudTasks()
     with server:
         server.create_queue(QUEUE, min_backoff=FAST, max_backoff=FAST)

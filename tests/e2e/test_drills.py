@@ -1,0 +1,152 @@
+"""docs/drills.md, played as written: every command typed, every event seen that it says is seen."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.world.addresses import POLICY_SECRET, THRESHOLD_SECRET, Addresses, find_world
+from sandbox.world.environment import function_environment
+from sandbox.world.operations import add_secret_version
+from tests.e2e.command_line import ROOT, finish, leftovers, read_until, start
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
+
+PAGE = (ROOT / "docs" / "drills.md").read_text()
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+SECTION = re.compile(r"^## (\S+)\n(.*?)(?=^## |\Z)", re.M | re.S)
+STEP = re.compile(
+    r"```sh\n(?P<typed>.*?)```|```text\n(?P<printed>.*?)```|(?P<word>Seen|Not seen): (?P<events>`\w+`(?:,\s`\w+`)*)",
+    re.S,
+)
+DRILLS = dict(SECTION.findall(PAGE))
+# A payout after the batch was given up takes hours of asking; what was pending before us is not there in a new world.
+WITHOUT = {"paid-after-failure", "deposit-lost", "cut-over-pending", "policy-unreadable"}
+PATIENCE_S = 120
+SETTLING_S = 4
+UNSEEN_S = 7
+# What the page's second block makes of a terminal.
+TERMINAL = 'sandbox() {{ "{python}" -m sandbox "$@"; }}\n'
+
+
+@dataclass
+class Terminal:
+    """The second terminal of the page, and the log lines that the functions have written since the last block."""
+
+    where: Addresses
+    folder: Path
+    _read_up_to: dict[str, int] = field(default_factory=dict)
+
+    def type(self, block: str) -> str:
+        """Run a block's commands one after the other, each of which must succeed; returns what they print."""
+        newest = self.lines()
+        self.mark()
+        script = "set -e\n" + TERMINAL.format(python=sys.executable) + self._filled(block, newest)
+        done = subprocess.run(
+            ["bash", "-c", script.replace("./microbatch", f'"{sys.executable}" -m ops')],
+            cwd=ROOT,
+            env={**os.environ, **function_environment(self.where), "TMPDIR": str(self.folder), "PYTHONUNBUFFERED": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def mark(self) -> None:
+        """Let lines() begin here."""
+        self._read_up_to = {name: len(text) for name, text in self._logs().items()}
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The log lines since the last block."""
+        texts = [text[self._read_up_to.get(name, 0) :] for name, text in self._logs().items()]
+        return [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
+
+    def events(self) -> set[str]:
+        return {line["event"] for line in self.lines() if "event" in line}
+
+    def _logs(self) -> dict[str, str]:
+        return {file.name: file.read_text() for file in Path(self.where.folder).glob("*.log")}
+
+    @staticmethod
+    def _filled(block: str, lines: list[dict[str, Any]]) -> str:
+        for name, key in (("BATCH", "batch_conversion_id"), ("AMOUNT", "received_usdt")):
+            told = [str(line[key]) for line in lines if key in line]
+            block = block.replace(name, told[-1] if told else name)
+        return block
+
+
+@pytest.fixture(scope="module")
+def terminal() -> Iterator[Terminal]:
+    """The sandbox as the page's first block starts it."""
+    folder = Path(tempfile.mkdtemp(prefix="drills-"))
+    folder.chmod(0o755)
+    assert "make sandbox SANDBOX_ARGS=--short" in PAGE
+    process = start(folder, "run", "--short")
+    try:
+        read_until(process, "Type in another terminal")
+        yield Terminal(find_world(next(folder.glob("telepay-sandbox-*"))), folder)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        finish(process)
+    assert leftovers(folder) == []
+    folder.rmdir()
+
+
+@pytest.fixture
+def calm(terminal: Terminal) -> Iterator[Terminal]:
+    """The terminal; a drill that did not come to its end does not spoil the next one."""
+    yield terminal
+    requests.delete(terminal.where.drills_url, timeout=30)
+    requests.post(f"{terminal.where.changenow_url}/_market", json={"fee_pct": "0.5"}, timeout=30)
+    add_secret_version(terminal.where, THRESHOLD_SECRET, "20.00")
+    add_secret_version(terminal.where, POLICY_SECRET, "{}")
+
+
+def test_every_alert_has_its_drill() -> None:
+    """Each section of the runbook, but for those that say why not."""
+    alerts = set(re.findall(r"^## (\S+)$", RUNBOOK, re.M))
+    assert set(DRILLS) <= alerts
+    assert alerts - set(DRILLS) <= WITHOUT
+
+
+@pytest.mark.parametrize("alert", DRILLS)
+def test_a_drill_goes_as_written(calm: Terminal, alert: str) -> None:
+    """What is typed succeeds; what is said to be seen is seen, what is not is not."""
+    steps = list(STEP.finditer(DRILLS[alert]))
+    assert steps[0]["typed"]
+    printed = ""
+    for step in steps:
+        if step["typed"]:
+            printed = calm.type(step["typed"])
+            continue
+        if step["printed"]:
+            assert step["printed"] in printed
+            continue
+        events = set(re.findall(r"\w+", step["events"]))
+        if step["word"] == "Seen":
+            see(calm, events)
+        else:
+            time.sleep(SETTLING_S)  # what was under way when the block was typed
+            calm.mark()
+            time.sleep(UNSEEN_S)
+            assert not events & calm.events()
+
+
+def see(terminal: Terminal, events: set[str]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not events <= terminal.events():
+        assert time.monotonic() < deadline, f"{events - terminal.events()} not seen, but {terminal.events()}"
+        time.sleep(0.2)
