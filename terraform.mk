@@ -19,7 +19,7 @@ ALLOWED = $(foreach one,$(ALLOW),--allow '$(one)')
 REVIEW = $(IN_TERRAFORM) show -json '../$(PLAN)' > '$(PLAN).json' \
   && .venv/bin/python -m ops deploy review $(ALLOWED) --file '$(PLAN)' '$(PLAN).json'
 
-.PHONY: plan prepare deploy smoke rollback terraform-tools terraform-test
+.PHONY: plan prepare deploy smoke rollback lock terraform-tools terraform-test
 
 plan: package ## Show what a deployment would change (ENV=production); refuses a loss (ALLOW='address address').
 	$(INIT)
@@ -50,6 +50,17 @@ rollback: setup ## Pause the schedule and list what is pending and in flight (EN
 	@mkdir -p build
 	$(IN_TERRAFORM) output -json > '$(OUTPUTS)'
 	.venv/bin/python -m ops deploy rollback '$(OUTPUTS)'
+
+lock: setup ## Pin what each function installs, by the hashes of its files (functions/*/requirements.lock).
+	$(PYTHON) -m venv build/lock-tools
+	build/lock-tools/bin/pip install --quiet --disable-pip-version-check pip-tools==7.6.2
+	for folder in functions/*/; do \
+	  echo "# What $$(basename $$folder) installs, each file by its hash, without an address: written by \`make lock\`." > build/lock \
+	  && build/lock-tools/bin/pip-compile --quiet --generate-hashes --strip-extras --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --constraint constraints.txt \
+	    --output-file build/hashes $$folder/requirements.txt \
+	  && cat build/lock build/hashes > $$folder/requirements.lock || exit 1; \
+	done
 
 terraform-tools: .venv-checkov/.installed ## Install checkov into .venv-checkov, for the tests of terraform/.
 

@@ -10,6 +10,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.deployment.bill_of_materials import bill_of_materials
+from ops.deployment.sources import left_out, tracked
+
 ROOT = Path(__file__).resolve().parents[2]
 EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
@@ -32,29 +35,26 @@ def function_names(root: Path = ROOT) -> list[str]:
 
 
 def package_contents(name: str, root: Path = ROOT) -> dict[str, bytes]:
-    """What the archive of function *name* holds, by path inside it, and nothing beside."""
-    folder = root / "functions" / name
-    constraints = (root / "constraints.txt").read_bytes()
+    """What the archive of function *name* holds, by path inside it, and nothing beside.
+
+    requirements.txt is the lock file: every package that is installed, pinned and by the hashes of its files, so
+    that pip takes no other. Its contents are also what the platform's build keys its cache of installed packages by.
+    """
+    own = {file.name: file.read_bytes() for file in tracked(root, f"functions/{name}")}
     contents = {
-        "main.py": (folder / "main.py").read_bytes(),
-        "requirements.txt": _pinned_requirements(folder / "requirements.txt", constraints),
-        "constraints.txt": constraints,
+        "main.py": own["main.py"],
+        "requirements.txt": own["requirements.lock"],
+        "bom.json": bill_of_materials(name, own["requirements.lock"]),
     }
-    shared = [file for file in (root / "shared").rglob("*") if file.suffix in SHARED_SUFFIXES]
-    for file in shared:
-        contents[file.relative_to(root).as_posix()] = file.read_bytes()
+    for file in tracked(root, "shared"):
+        if file.suffix in SHARED_SUFFIXES:
+            contents[file.relative_to(root).as_posix()] = file.read_bytes()
     return dict(sorted(contents.items()))
 
 
-def _pinned_requirements(requirements: Path, constraints: bytes) -> bytes:
-    """The function's requirements, held to the constraints that lie beside them in the archive.
-
-    The platform's build keys its cache of installed packages by the contents of requirements.txt:
-    without the hash a change of constraints.txt alone would not be installed.
-    """
-    digest = hashlib.sha256(constraints).hexdigest()
-    header = f"-c constraints.txt\n# constraints.txt has sha256 {digest}\n"
-    return header.encode() + requirements.read_bytes()
+def forgotten_sources(root: Path = ROOT) -> list[str]:
+    """Sources that are not packed because git does not know them; perhaps somebody forgot to add them."""
+    return [name for folder in ("functions", "shared") for name in left_out(root, folder, SHARED_SUFFIXES)]
 
 
 def build(name: str, out: Path, root: Path = ROOT) -> Package:

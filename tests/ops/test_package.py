@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from ops.deployment.package import build, function_names
+from ops.command_line.failures import NotDone
+from ops.deployment.bill_of_materials import pins
+from ops.deployment.package import build, forgotten_sources, function_names, package_contents
 from sandbox.secret_manager.server import SecretManager
 from tests.ops.archives import served, unpack
 from tests.ops.conftest import Shell
@@ -88,7 +90,6 @@ def test_same_sources_give_the_same_bytes(name: str, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     for part in ("functions", "shared"):
         shutil.copytree(ROOT / part, copy / part, copy_function=shutil.copyfile)
-    shutil.copyfile(ROOT / "constraints.txt", copy / "constraints.txt")
     (copy / "functions" / name / "main.py").chmod(0o600)
     os.utime(copy / "functions" / name / "main.py", (1_000_000_000, 1_000_000_000))
     second = build(name, tmp_path / "second", copy)
@@ -98,38 +99,76 @@ def test_same_sources_give_the_same_bytes(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_holds_what_production_runs_and_nothing_else(name: str, tmp_path: Path) -> None:
-    """main.py, the requirements and shared/'s Python and SQL, as they are in the repository."""
-    tracked = [
-        *(ROOT / "shared").rglob("*.py"),
-        *(ROOT / "shared").rglob("*.sql"),
-    ]
-    expected = {file.relative_to(ROOT).as_posix(): file.read_bytes() for file in tracked}
+    """main.py, the lock file as requirements, the bill of materials, and shared/'s Python and SQL."""
+    files = [*(ROOT / "shared").rglob("*.py"), *(ROOT / "shared").rglob("*.sql")]
+    expected = {file.relative_to(ROOT).as_posix(): file.read_bytes() for file in files}
     assert "shared/settings.py" in expected
     expected["main.py"] = (ROOT / "functions" / name / "main.py").read_bytes()
-    expected["constraints.txt"] = (ROOT / "constraints.txt").read_bytes()
+    expected["requirements.txt"] = (ROOT / "functions" / name / "requirements.lock").read_bytes()
     with zipfile.ZipFile(build(name, tmp_path).path) as archive:
         found = {entry: archive.read(entry) for entry in archive.namelist()}
         assert archive.testzip() is None
         assert {info.external_attr >> 16 for info in archive.infolist()} == {0o100644}
-    requirements = found.pop("requirements.txt").decode()
-    assert found == expected
     assert list(found) == sorted(found)
-    assert requirements.startswith("-c constraints.txt\n")
-    own = (ROOT / "functions" / name / "requirements.txt").read_text()
-    assert requirements.endswith(own)
+    materials = json.loads(found.pop("bom.json"))
+    assert found == expected
+    installed = {(one["name"], one["version"]) for one in materials["components"]}
+    assert installed == set(pins(found["requirements.txt"].decode()).items())
+    assert {one["purl"] for one in materials["components"]} == {f"pkg:pypi/{one}@{two}" for one, two in installed}
 
 
-def test_a_changed_constraint_changes_the_requirements(tmp_path: Path) -> None:
-    """The platform caches installed packages by requirements.txt alone."""
-    (tmp_path / "functions" / "f").mkdir(parents=True)
-    for file in ("functions/f/main.py", "functions/f/requirements.txt", "constraints.txt"):
-        (tmp_path / file).touch()
-    texts = []
-    for constraint in ("a==1", "a==2"):
-        (tmp_path / "constraints.txt").write_text(constraint)
-        with zipfile.ZipFile(build("f", tmp_path / "out", tmp_path).path) as archive:
-            texts.append(archive.read("requirements.txt"))
-    assert texts[0] != texts[1]
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_what_is_installed_is_what_the_tests_ran_on_and_by_its_hash(name: str) -> None:
+    """The lock holds each requirement and each constraint's own version, hashes for all, and no address."""
+    lock = (ROOT / "functions" / name / "requirements.lock").read_text()
+    locked = pins(lock)
+    assert pins((ROOT / "functions" / name / "requirements.txt").read_text()).items() <= locked.items()
+    assert locked.items() <= pins((ROOT / "constraints.txt").read_text()).items(), "type: make lock"
+    for block in re.split(r"^(?=[A-Za-z])", lock, flags=re.MULTILINE)[1:]:
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block
+    assert "://" not in lock
+    assert "--index" not in lock
+    assert "--find-links" not in lock
+
+
+def repository(root: Path) -> Path:
+    """A small checkout with one function in it."""
+    for file in ("functions/f/main.py", "functions/f/requirements.lock", "shared/one.py"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text("")
+    for arguments in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True)
+    return root
+
+
+def test_what_git_does_not_know_is_not_packed(tmp_path: Path) -> None:
+    """An environment file with a password, somebody's notes; what looks like a source is named."""
+    root = repository(tmp_path)
+    for file in ("shared/.env.py", "shared/notes.py", "functions/f/secret.py"):
+        (root / file).write_text("PASSWORD = 'x'")
+    assert set(package_contents("f", root)) == {"bom.json", "main.py", "requirements.txt", "shared/one.py"}
+    assert forgotten_sources(root) == ["functions/f/secret.py", "shared/.env.py", "shared/notes.py"]
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_link_is_refused(tmp_path: Path, *, is_folder: bool) -> None:
+    """What a symbolic link points to may be anybody's."""
+    root, outside = repository(tmp_path / "root"), tmp_path / "outside"
+    outside.mkdir()
+    (outside / "key.py").write_text("KEY = 'x'")
+    (root / "shared" / "link.py").symlink_to(outside if is_folder else outside / "key.py")
+    subprocess.run(["git", "-C", str(root), "add", "--all"], check=True)
+    with pytest.raises(NotDone, match="no regular file"):
+        package_contents("f", root)
+
+
+def test_an_unpacked_release_is_packed_without_git(tmp_path: Path) -> None:
+    """All but what is hidden; the same bytes as from the checkout."""
+    root = repository(tmp_path / "root")
+    before = build("f", tmp_path / "one", root).sha256
+    shutil.rmtree(root / ".git")
+    (root / "shared" / ".env.py").write_text("PASSWORD = 'x'")
+    assert build("f", tmp_path / "two", root).sha256 == before
 
 
 def test_the_verb_prints_what_it_built(tmp_path: Path, bare_shell: Shell) -> None:

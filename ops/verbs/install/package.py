@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from ops.command_line.answers import Answer, answering
-from ops.deployment.package import ROOT, build, function_names
+from ops.command_line.answers import Answer, answering, tell
+from ops.deployment.package import ROOT, build, forgotten_sources, function_names
 
 
 @click.command()
@@ -13,6 +13,8 @@ from ops.deployment.package import ROOT, build, function_names
 @answering
 def command(out: Path) -> Answer:
     """Build each function's archive."""
+    for name in forgotten_sources():
+        tell(f"not packed, since git does not know it: {name}")
     packages = [build(name, out) for name in function_names()]
     lines = [f"{one.path}  {one.size_bytes} bytes  sha256 {one.sha256}" for one in packages]
     facts = [{"path": one.path, "size_bytes": one.size_bytes, "sha256": one.sha256} for one in packages]

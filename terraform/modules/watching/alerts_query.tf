@@ -42,6 +42,14 @@ locals {
       # another one running tells nothing: the other may hang.
       query = "${local.check_ended_well} < 1"
     }
+    # After an installation beside payments that waited, and quite right there for some hours.
+    cut_over_pending = {
+      title        = "Nothing is claimed: from when on payments are ours is not decided"
+      severity     = "WARNING"
+      lasts_s      = 4 * 3600
+      while_paused = false
+      query        = "sum(increase(${local.promql.micro_batch_checks}{${local.on_run},reason=\"cut_over_pending\"}[1h])) > 0"
+    }
     dependency_unavailable = {
       title        = "The database, Cloud Tasks or Pub/Sub does not answer, again and again"
       severity     = "ERROR"
@@ -67,6 +75,13 @@ locals {
         format(local.mean.micro_batch_oldest_pending_age_s, "1h", "1h"), var.limits.no_batch_h * 3600,
         local.promql.micro_batch_checks, local.on_run,
       )
+    }
+    policy_unreadable = {
+      title        = "Nothing is opened: no policy was ever valid"
+      severity     = "ERROR"
+      lasts_s      = 1800
+      while_paused = false
+      query        = "sum(increase(${local.promql.micro_batch_checks}{${local.on_run},reason=\"policy_unreadable\"}[1h])) > 0"
     }
     # At launch a queue holds one task now and then: a number of them would take a day to come together.
     queue_backlog = {

@@ -22,6 +22,7 @@ from tests.terraform.watching.story import Line
 RUNBOOK = ROOT / "docs" / "runbook.md"
 QUESTIONS = ("What it means", "How bad", "How to be sure", "What to type", "How to see that it is over")
 EXAMPLE = "-var-file=examples/two-environments/production.tfvars"
+OF_CHECKS = {"check_stopped", "cut_over_pending", "no_batch", "objective_checks", "policy_unreadable"}
 URGENT = {"ERROR", "CRITICAL"}
 SERIES_WORD = re.compile(r"[a-z0-9_]{1,40}")  # a label's value: one of a few words, no text of its own
 OF_GOOGLE = {
@@ -188,7 +189,7 @@ def test_severities_reach_their_own_channels(offline: Terraform) -> None:
 def test_silence_on_purpose_is_not_told(plan: dict[str, Any], offline: Terraform) -> None:
     """While paused = true what asks for checks is off; what watches money in flight is on."""
     running = offline.plan("running.tfplan", EXAMPLE, "-var=paused=false")
-    for one, off in ((plan, {"check_stopped", "no_batch", "objective_checks"}), (running, set())):
+    for one, off in ((plan, OF_CHECKS), (running, set())):
         policies = of_type(one, "google_monitoring_alert_policy.query")
         assert {address.split('"')[1] for address, values in policies.items() if not values["enabled"]} == off
 

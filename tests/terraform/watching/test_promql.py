@@ -218,6 +218,16 @@ def test_a_task_that_waits_half_an_hour_is_told(monitoring: Monitoring) -> None:
     assert not monitoring.fires("queue_backlog", Timeline(60).gauge(QUEUE % "another-queue", 9), 60)
 
 
+@pytest.mark.parametrize(("alert", "after_min"), [("cut_over_pending", 240), ("policy_unreadable", 30)])
+def test_checks_that_may_claim_nothing_are_told(monitoring: Monitoring, alert: str, after_min: int) -> None:
+    """Not at once, since somebody is at it; and not for another reason."""
+    line = monitoring.line(Event.CHECK_COMPLETED, reason="below_threshold")
+    held = Timeline(300).every(15, line, reason=alert)
+    assert not monitoring.fires(alert, held, after_min - 5)
+    assert monitoring.fires(alert, held, after_min + 20)
+    assert not monitoring.fires(alert, waiting(monitoring, 300), 300)
+
+
 def test_ticks_that_nobody_takes_are_told(monitoring: Monitoring) -> None:
     """Older than half an hour, for a quarter of one."""
     assert monitoring.fires("ticks_unanswered", Timeline(60).gauge(TICKS, 2000), 16)
