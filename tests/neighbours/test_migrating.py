@@ -16,6 +16,21 @@ THEIR_COLUMNS = (
     " WHERE table_schema = 'public' AND table_name = '{table}'"
 )
 
+# What does not depend on who made the two tables: everything of ours.
+OURS = {
+    "tables": "SELECT table_name::TEXT, column_name::TEXT, data_type, column_default FROM information_schema.columns"
+    " WHERE table_schema = 'public' AND table_name NOT IN ('payout_accumulation', 'batch_conversions',"
+    " 'main_clients_database') ORDER BY 1, 2",
+    "indexes": "SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'micro_batch_%' ORDER BY 1",
+    "triggers": "SELECT PG_GET_TRIGGERDEF(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
+    "rules": "SELECT conrelid::REGCLASS::TEXT, PG_GET_CONSTRAINTDEF(oid), convalidated FROM pg_constraint"
+    " WHERE contype = 'c' ORDER BY 1, 2",
+    "functions": "SELECT PG_GET_FUNCTIONDEF(oid) FROM pg_proc WHERE pronamespace = 'public'::REGNAMESPACE ORDER BY 1",
+    "defaults": "SELECT table_name::TEXT, column_name::TEXT, column_default FROM information_schema.columns"
+    " WHERE table_name IN ('payout_accumulation', 'batch_conversions') AND column_name IN ('created_at', 'updated_at',"
+    " 'conversion_status', 'is_paid_out', 'is_conversion_complete') ORDER BY 1, 2",
+}
+
 
 def snapshot(url: str, table: str, columns: str) -> list[tuple[Any, ...]]:
     """Every row's values in some columns, as text, so that NaN equals NaN."""
@@ -113,6 +128,16 @@ def test_the_key_stays_unchecked_where_a_payment_points_nowhere(deployed_url: st
         "SELECT convalidated FROM pg_constraint WHERE contype = 'f' AND conrelid = 'payout_accumulation'::REGCLASS"
     )
     assert query(deployed_url, validated) == [(False,)]
+
+
+@pytest.mark.parametrize("shape", ["", TO_NOVEMBER, TO_DOCUMENT], ids=["october", "november", "document"])
+def test_the_same_from_nothing_and_from_every_shape(deployed_url: str, database_url: str, shape: str) -> None:
+    """Our tables, indexes, triggers, rules, functions and defaults do not depend on who made the two tables."""
+    if shape:
+        query(deployed_url, shape)
+    migrate(sessions(deployed_url))
+    for what, sql in OURS.items():
+        assert query(deployed_url, sql) == query(database_url, sql), what
 
 
 def test_indexes_are_ours_and_whole(moved_url: str) -> None:
