@@ -17,7 +17,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_runbook_speaks_in_verbs() -> None:
-    """SQL is typed where no verb can stand for it alone; every section has a verb to type (each is tried by tests/ops)."""
+    """SQL is typed only where no verb stands for it; every section has a verb to type (each is tried by tests/ops)."""
     runbook = DOCUMENTS["runbook.md"].replace(LEAVES_ITS_BATCH, "")
     assert len(blocks("sql")) <= 1
     assert not re.search(r"\b(SELECT|UPDATE|DELETE|INSERT|BEGIN;)\b", runbook)
