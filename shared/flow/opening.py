@@ -1,6 +1,7 @@
 """Opening batches: quote, claim exactly what was quoted, and send each on its way."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -89,8 +90,7 @@ class Opening:
     def _open_one(self) -> Batch:
         """Quote and claim, until the payments claimed are the payments quoted; raises NoQuote or as make_offer."""
         for _ in range(CLAIMS_MAX):
-            selection = self._select()
-            sums = self._sum(selection)
+            selection, sums = self._sum(self._select())
             try:
                 offer = quoting.make_offer(self._check, selection, sums)
                 batch_conversion_id = self._claim(offer)
@@ -107,10 +107,11 @@ class Opening:
         _, left_usd = self._left
         return select_all(self.snapshot.pending, quoting.get_terms(self._check, left_usd), self._locked_ids)
 
-    def _sum(self, selection: Selection) -> Sums:
+    def _sum(self, selection: Selection) -> tuple[Selection, Sums]:
         """Sum what fits the terms; where that is less than what waited, decide again on what is left."""
         row = self._check.session.row("get_pending_to_quote", **selection.parameters)
         assert row is not None
+        selection = replace(selection, is_selective=row.pop("left_out") > 0)
         oldest_at, sums = row.pop("oldest_at"), Sums(**row)
         left_payments, _ = self._left
         if sums.payments < left_payments:
@@ -124,7 +125,7 @@ class Opening:
                 self._reason = self._decide()
         if self._reason not in OPENING or not sums.payments:
             raise NoQuote(self._reason)
-        return sums
+        return selection, sums
 
     def _claim(self, offer: Offer) -> uuid.UUID:
         """Insert the batch, move its payments and write the check's row, all or nothing."""

@@ -106,7 +106,7 @@ class Selection:
     """Payments by age up to a last one (oldest first by created_at, id), each of which fits the terms by itself.
 
     What has arrived since, which its id tells whatever time it carries, is not in it, nor are those that another
-    service held locked.
+    service held locked. It is not *selective* where all were seen to fit, and then asks each no more.
     """
 
     last_created_at: datetime
@@ -114,6 +114,7 @@ class Selection:
     arrived_id: int
     locked_ids: tuple[int, ...]
     terms: Terms
+    is_selective: bool = True
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -123,6 +124,7 @@ class Selection:
             "last_id": self.last_id,
             "arrived_id": self.arrived_id,
             "locked_ids": list(self.locked_ids),
+            "is_selective": self.is_selective,
             **self.terms.parameters,
         }
 

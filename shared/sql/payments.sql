@@ -11,7 +11,7 @@ SELECT
 FROM (
     SELECT COUNT(*) AS payments, COALESCE(SUM(amount_usd), 0) AS pending_usd
     FROM claimable_payments_at(CAST(:now AS timestamp))
-    WHERE amount_usd <= CAST(:usd_max AS numeric)
+    WHERE NOT CAST(:is_capped AS boolean) OR amount_usd <= CAST(:usd_max AS numeric)
 ) AS totals
 CROSS JOIN (SELECT COUNT(*) AS payments FROM unclaimable_payments_at(CAST(:now AS timestamp))) AS unclaimable
 CROSS JOIN (
@@ -23,7 +23,7 @@ CROSS JOIN cut_over
 LEFT JOIN (
     SELECT created_at
     FROM claimable_payments_at(CAST(:now AS timestamp))
-    WHERE amount_usd <= CAST(:usd_max AS numeric)
+    WHERE NOT CAST(:is_capped AS boolean) OR amount_usd <= CAST(:usd_max AS numeric)
     ORDER BY created_at, id
     LIMIT 1
 ) AS oldest ON TRUE
@@ -57,19 +57,30 @@ LEFT JOIN (
 ORDER BY counts.reason;
 
 -- name: get_pending_to_quote
--- The dollars of a selection, apart by whether their ETH is known, and the age of the oldest.
+-- The dollars of a selection, apart by whether their ETH is known, the age of the oldest, and how many do not fit. Each
+-- payment's ETH and whether it fits are found once (OFFSET 0 keeps PostgreSQL from writing them out wherever they are used).
 SELECT
-    COUNT(*) AS payments,
-    COALESCE(SUM(amount_usd), 0) AS total_usd,
-    COALESCE(SUM(known_eth), 0) AS known_eth,
-    COALESCE(SUM(amount_usd) FILTER (WHERE known_eth IS NULL), 0) AS unknown_usd,
-    MIN(created_at) AT TIME ZONE 'UTC' AS oldest_at
-FROM batchable_payments
-WHERE (created_at, id) <= (CAST(:last_created_at AS timestamp), CAST(:last_id AS integer))
-    AND id <= CAST(:arrived_id AS integer) AND id <> ALL (CAST(:locked_ids AS integer[]))
-    AND CASE WHEN known_eth IS NULL THEN amount_usd <= CAST(:unknown_usd_max AS numeric)
+    COUNT(*) FILTER (WHERE fits) AS payments,
+    COALESCE(SUM(amount_usd) FILTER (WHERE fits), 0) AS total_usd,
+    COALESCE(SUM(known_eth) FILTER (WHERE fits), 0) AS known_eth,
+    COALESCE(SUM(amount_usd) FILTER (WHERE fits AND known_eth IS NULL), 0) AS unknown_usd,
+    MIN(created_at) FILTER (WHERE fits) AT TIME ZONE 'UTC' AS oldest_at,
+    COUNT(*) FILTER (WHERE NOT fits) AS left_out
+FROM (
+    SELECT created_at, amount_usd, known_eth, id <> ALL (CAST(:locked_ids AS integer[])) AND CASE
+        WHEN known_eth IS NULL THEN amount_usd <= CAST(:unknown_usd_max AS numeric)
         ELSE amount_usd <= CAST(:usd_max AS numeric) AND known_eth <= CAST(:eth_max AS numeric) AND known_eth
-            BETWEEN amount_usd * CAST(:eth_per_usd_min AS numeric) AND amount_usd * CAST(:eth_per_usd_max AS numeric) END;
+            BETWEEN amount_usd * CAST(:eth_per_usd_min AS numeric) AND amount_usd * CAST(:eth_per_usd_max AS numeric)
+        END AS fits
+    FROM (
+        SELECT id, created_at, amount_usd, known_eth
+        FROM batchable_payments
+        WHERE (created_at, id) <= (CAST(:last_created_at AS timestamp), CAST(:last_id AS integer))
+            AND id <= CAST(:arrived_id AS integer)
+        OFFSET 0
+    ) AS waiting
+    OFFSET 0
+) AS judged;
 
 -- name: list_payments_left_out
 -- Why payments of a selection's time do not fit its terms, which only the quote can tell; how many, and the first.
@@ -115,10 +126,12 @@ FROM (
         SELECT created_at, id, amount_usd, known_eth
         FROM batchable_payments
         WHERE (created_at, id) <= (CAST(:last_created_at AS timestamp), CAST(:last_id AS integer))
-            AND id <= CAST(:arrived_id AS integer) AND id <> ALL (CAST(:locked_ids AS integer[]))
-            AND CASE WHEN known_eth IS NULL THEN amount_usd <= CAST(:unknown_usd_max AS numeric)
-                ELSE amount_usd <= CAST(:usd_max AS numeric) AND known_eth <= CAST(:eth_max AS numeric) AND known_eth
-                    BETWEEN amount_usd * CAST(:eth_per_usd_min AS numeric) AND amount_usd * CAST(:eth_per_usd_max AS numeric) END
+            AND id <= CAST(:arrived_id AS integer)
+            AND (NOT CAST(:is_selective AS boolean) OR (id <> ALL (CAST(:locked_ids AS integer[])) AND CASE
+                WHEN known_eth IS NULL THEN amount_usd <= CAST(:unknown_usd_max AS numeric)
+                ELSE amount_usd <= CAST(:usd_max AS numeric) AND known_eth <= CAST(:eth_max AS numeric)
+                    AND known_eth >= amount_usd * CAST(:eth_per_usd_min AS numeric)
+                    AND known_eth <= amount_usd * CAST(:eth_per_usd_max AS numeric) END))
         ORDER BY created_at, id
         LIMIT CAST(:payments_max AS bigint)
     ) AS oldest
@@ -154,10 +167,12 @@ WITH claimed AS (
         batch_conversion_id = CAST(:batch_conversion_id AS uuid),
         updated_at = CAST(:now AS timestamp)
     WHERE (created_at, id) <= (CAST(:last_created_at AS timestamp), CAST(:last_id AS integer))
-        AND id <= CAST(:arrived_id AS integer) AND id <> ALL (CAST(:locked_ids AS integer[]))
-        AND CASE WHEN known_eth IS NULL THEN amount_usd <= CAST(:unknown_usd_max AS numeric)
-            ELSE amount_usd <= CAST(:usd_max AS numeric) AND known_eth <= CAST(:eth_max AS numeric) AND known_eth
-                BETWEEN amount_usd * CAST(:eth_per_usd_min AS numeric) AND amount_usd * CAST(:eth_per_usd_max AS numeric) END
+        AND id <= CAST(:arrived_id AS integer)
+        AND (NOT CAST(:is_selective AS boolean) OR (id <> ALL (CAST(:locked_ids AS integer[])) AND CASE
+            WHEN known_eth IS NULL THEN amount_usd <= CAST(:unknown_usd_max AS numeric)
+            ELSE amount_usd <= CAST(:usd_max AS numeric) AND known_eth <= CAST(:eth_max AS numeric)
+                AND known_eth >= amount_usd * CAST(:eth_per_usd_min AS numeric)
+                AND known_eth <= amount_usd * CAST(:eth_per_usd_max AS numeric) END))
     RETURNING amount_usd
 )
 SELECT COUNT(*) AS payments, COALESCE(SUM(amount_usd), 0) AS total_usd FROM claimed;
