@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from google.api_core import exceptions
+from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError
 
 from ops.command_line.failures import Away
 from shared.outside.cloud_tasks import OrderQueue
 
-TIMEOUT_S: Final = 10
+TIMEOUT_S: Final = 8  # somebody waits at the keyboard
+RETRY: Final = Retry(timeout=TIMEOUT_S)
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ def list_order_tasks(orders: OrderQueue, batch_conversion_id: uuid.UUID, resent:
     for again in range(resent + 1):
         name = orders.task_name(batch_conversion_id, again)
         try:
-            task = orders.client.get().get_task(name=name, timeout=TIMEOUT_S)
+            task = orders.client.get().get_task(name=name, timeout=TIMEOUT_S, retry=RETRY)
         except exceptions.NotFound:
             continue
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:
@@ -40,7 +42,7 @@ def withdraw(orders: OrderQueue, tasks: list[OrderTask]) -> None:
     """Take orders out of the queue; one that has just ended by itself is gone as well."""
     for task in tasks:
         try:
-            orders.client.get().delete_task(name=task.name, timeout=TIMEOUT_S)
+            orders.client.get().delete_task(name=task.name, timeout=TIMEOUT_S, retry=RETRY)
         except exceptions.NotFound:
             continue
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from google.api_core import exceptions
+from google.api_core.retry import Retry
 
 from ops.command_line.failures import NotDone
 from ops.outside.environment import optional, project
@@ -13,7 +14,8 @@ from shared.outside.secret_manager import SecretManager
 if TYPE_CHECKING:
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
-TIMEOUT_S: Final = 10
+TIMEOUT_S: Final = 8  # somebody waits at the keyboard
+RETRY: Final = Retry(timeout=TIMEOUT_S)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class LeverSecrets:
         """Return the newest version, None where there is none; raises SecretUnavailable."""
         name = f"projects/{self._project}/secrets/{secret_id}/versions/latest"
         try:
-            answer = self._secrets.client.get().access_secret_version(name=name, timeout=TIMEOUT_S)
+            answer = self._secrets.client.get().access_secret_version(name=name, timeout=TIMEOUT_S, retry=RETRY)
         except exceptions.NotFound:
             return None
         except exceptions.GoogleAPIError as error:
@@ -50,7 +52,7 @@ class LeverSecrets:
         parent = f"projects/{self._project}/secrets/{secret_id}"
         try:
             request = {"parent": parent, "payload": {"data": payload.encode()}}
-            answer = client.add_secret_version(request, timeout=TIMEOUT_S)
+            answer = client.add_secret_version(request, timeout=TIMEOUT_S, retry=None)
         except exceptions.NotFound as error:
             raise NotDone(f"there is no secret {secret_id}; Terraform makes it, or: --create") from error
         except exceptions.GoogleAPIError as error:
@@ -61,7 +63,7 @@ class LeverSecrets:
         try:
             replication: dict[str, object] = {"replication": {"automatic": {}}}
             request = {"parent": f"projects/{self._project}", "secret_id": secret_id, "secret": replication}
-            client.create_secret(request, timeout=TIMEOUT_S)
+            client.create_secret(request, timeout=TIMEOUT_S, retry=None)
         except exceptions.AlreadyExists:
             return
         except exceptions.GoogleAPIError as error:

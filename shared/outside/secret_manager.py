@@ -36,10 +36,12 @@ class SecretManager:
         client = self.client.get()  # first, so that prepare() imports alone
         import google_crc32c
         from google.api_core import exceptions
+        from google.api_core.retry import Retry
 
         name = f"projects/{self._project}/secrets/{secret_id}/versions/latest"
         try:
-            answer = client.access_secret_version(name=name, timeout=READ_TIMEOUT_S)
+            retry = Retry(timeout=READ_TIMEOUT_S)  # the client's own goes on for a minute
+            answer = client.access_secret_version(name=name, timeout=READ_TIMEOUT_S, retry=retry)
         except exceptions.NotFound as error:
             raise SecretMissing(f"secret {secret_id} has no version") from error
         except exceptions.GoogleAPIError as error:
