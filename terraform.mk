@@ -31,7 +31,7 @@ prepare: setup ## First deployment only: make the secrets, the accounts and, if 
 	@mkdir -p build
 	$(IN_TERRAFORM) plan -input=false $(VARIABLES) -out='../$(PLAN)' -target=google_project_service.main \
 	  -target=google_secret_manager_secret.main -target=google_secret_manager_secret_version.seed \
-	  -target=google_service_account_iam_member.deployer -target=module.database
+	  -target=google_service_account_iam_member.deployer -target=module.database -target=module.deployer
 	$(REVIEW)
 	$(IN_TERRAFORM) apply -input=false '../$(PLAN)'
 

@@ -9,6 +9,10 @@ locals {
     trigger         = { id = "micro-batch-trigger", about = "Delivers the topic's messages to check_threshold." }
   }
 
+  deployers = merge(
+    { for member in var.deployers : member => member },
+    { for name, ci in module.deployer : "ci ${name}" => ci.deployer },
+  )
   gchostpay1 = "serviceAccount:${var.gchostpay1_service_account}"
   runtime_members = {
     check_threshold = google_service_account.main["check_threshold"].member
@@ -149,8 +153,8 @@ resource "google_service_account_iam_member" "callback_token" {
 # Deploying a function takes acting as the accounts that it runs and is built as; the smoke test calls as GCHostPay1.
 resource "google_service_account_iam_member" "deployer" {
   for_each = merge([
-    for deployer in var.deployers : {
-      for key in keys(local.accounts) : "${deployer}/${key}" => { member = deployer, account = google_service_account.main[key].name }
+    for name, member in local.deployers : {
+      for key in keys(local.accounts) : "${name}/${key}" => { member = member, account = google_service_account.main[key].name }
     }
   ]...)
 
@@ -160,7 +164,7 @@ resource "google_service_account_iam_member" "deployer" {
 }
 
 resource "google_service_account_iam_member" "smoke_test" {
-  for_each = var.callback_authentication == "OIDC" ? var.deployers : []
+  for_each = { for name, member in local.deployers : name => member if var.callback_authentication == "OIDC" }
 
   service_account_id = "projects/${var.project_id}/serviceAccounts/${var.gchostpay1_service_account}"
   role               = "roles/iam.serviceAccountUser"

@@ -54,6 +54,7 @@ locals {
       "sqladmin.googleapis.com",
       "storage.googleapis.com",
     ],
+    var.ci == null ? [] : ["iamcredentials.googleapis.com", "sts.googleapis.com"],
     var.kms_key == null ? [] : ["cloudkms.googleapis.com"],
     var.monthly_budget == null ? [] : ["billingbudgets.googleapis.com"],
     var.private_network == null ? [] : ["servicenetworking.googleapis.com"],
@@ -84,6 +85,17 @@ module "database" {
   region              = var.region
 
   depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
+}
+
+module "deployer" {
+  source   = "./modules/deployer"
+  for_each = var.ci == null ? {} : { github = var.ci }
+
+  environment = each.value.environment
+  project_id  = var.project_id
+  repository  = each.value.repository
+
+  depends_on = [google_project_service.main]
 }
 
 module "watching" {

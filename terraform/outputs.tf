@@ -3,6 +3,11 @@ output "callback_url" {
   value       = "${local.swap_executed_url}/swap-executed"
 }
 
+output "ci_identities" {
+  description = "What a workflow needs to plan and to apply, where ci is set."
+  value       = { for name, ci in module.deployer : name => ci.identities }
+}
+
 output "cloud_sql_connection_name" {
   description = "The instance that the migrations and the operators' commands connect to."
   value       = module.database.connection_name

@@ -41,6 +41,27 @@ variable "adopt" {
   }
 }
 
+variable "ci" {
+  description = <<-EOT
+    The repository on GitHub (owner/name) and its environment from which this is deployed: makes an identity that plans,
+    for every job of the repository, and one that applies, for jobs of that environment. Null makes neither.
+  EOT
+  type = object({
+    environment = string
+    repository  = string
+  })
+  default = null
+
+  validation {
+    condition     = var.ci == null || can(regex("^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", var.ci.repository))
+    error_message = "ci.repository must be owner/name: anything wider would let other repositories deploy."
+  }
+  validation {
+    condition     = var.ci == null || can(regex("^[a-z0-9-]+$", var.ci.environment))
+    error_message = "ci.environment must be an environment's name, in lower case."
+  }
+}
+
 variable "deletion_protection" {
   description = <<-EOT
     Refuses to destroy what cannot be got back: the secrets, the Cloud SQL instance, the bucket with what was

@@ -15,6 +15,8 @@ LOSSES: Final = {
     "google_cloud_scheduler_job": "and no check would come",
     "google_cloud_tasks_queue": "with its tasks, which are orders and callbacks, and its name is blocked for a week",
     "google_cloudfunctions2_function": "and its callers would be refused until their grants are made again",
+    "google_iam_workload_identity_pool": "and no job of the CI could deploy; its name is blocked for a month",
+    "google_iam_workload_identity_pool_provider": "and no job of the CI could deploy; its name is blocked for a month",
     "google_logging_metric": "with what it counted; alerts and charts on it would be blind",
     "google_monitoring_alert_policy": "and nobody would be told",
     "google_monitoring_notification_channel": "and nobody behind it would be told",

@@ -20,4 +20,8 @@ vpc_egress = {
   subnetwork  = "projects/telepay-459221/regions/europe-west4/subnetworks/functions"
 }
 
-deployers = ["serviceAccount:micro-batch-deployer@telepay-459221.iam.gserviceaccount.com"]
+# Deployed from a CI, whose jobs of the environment production may apply; see continuous-deployment.yml.
+ci = {
+  environment = "production"
+  repository  = "telepay/micro-batch"
+}

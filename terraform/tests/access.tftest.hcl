@@ -254,3 +254,25 @@ run "a_deployer_acts_as_the_accounts_it_deploys_with" {
     error_message = "And as GCHostPay1, in whose name the smoke test calls."
   }
 }
+
+run "a_ci_deploys_from_one_environment_of_one_repository" {
+  command = plan
+
+  variables {
+    ci = { environment = "production", repository = "telepay/micro-batch" }
+  }
+
+  assert {
+    condition     = length(google_service_account_iam_member.deployer) == 4
+    error_message = "The CI's deployer acts as the four accounts."
+  }
+}
+
+run "a_ci_of_every_repository" {
+  command         = plan
+  expect_failures = [var.ci]
+
+  variables {
+    ci = { environment = "production", repository = "telepay/*" }
+  }
+}

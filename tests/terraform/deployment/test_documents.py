@@ -61,3 +61,17 @@ def test_outputs_in_the_text_exist() -> None:
     asked = set(re.findall(r"terraform(?: -chdir=terraform)? output (?:-raw )?(\w+)", "\n".join(DOCUMENTS.values())))
     assert asked
     assert asked <= set(declarations("output"))
+
+
+def test_the_example_workflow_types_what_exists() -> None:
+    """Its make targets are ours, its accounts are those that `ci` makes, and applying waits for the environment."""
+    workflow = (ROOT / "terraform" / "examples" / "continuous-deployment.yml").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "terraform.mk").read_text(), flags=re.M)) | {"package"}
+    asked = set(re.findall(r"run: make ([a-z-]+)", workflow))
+    assert {"plan", "deploy"} <= asked <= targets
+    deployer = (ROOT / "terraform" / "modules" / "deployer" / "main.tf").read_text()
+    for account in re.findall(r"service_account: micro-batch-(\w+)@", workflow):
+        assert re.search(rf"^    {account} = {{", deployer, flags=re.M)
+    (apply,) = re.findall(r"^  apply:\n(.*?)^  drift:", workflow, flags=re.M | re.S)
+    assert "environment: production" in apply
+    assert "PLAN_SHA256=" in apply

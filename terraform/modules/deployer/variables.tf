@@ -1,0 +1,17 @@
+variable "environment" {
+  description = "The repository's environment whose jobs may apply."
+  type        = string
+  nullable    = false
+}
+
+variable "project_id" {
+  description = "The project that is deployed to."
+  type        = string
+  nullable    = false
+}
+
+variable "repository" {
+  description = "The repository on GitHub, as owner/name."
+  type        = string
+  nullable    = false
+}
