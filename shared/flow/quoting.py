@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from shared import logs
-from shared.errors import ExchangeRefused, NoQuote, PaymentsMoved
+from shared.errors import ExchangeRefused, ExchangeUnavailable, NoQuote, PaymentsMoved
 from shared.flow.context import CheckContext
 from shared.model.exchange import Exchange, Range
 from shared.model.money import dollars, is_within, plain, round_down
@@ -32,7 +32,12 @@ def get_terms(check: CheckContext, pending_usd: Decimal) -> Terms:
     """
     limits = _get_limits(check.exchange)
     rate = Rate(pending_usd, _estimate_eth(check.exchange, pending_usd))
-    quote = _get_quote(check.exchange, round_down(min(max(rate.amount_eth, limits.min_eth), cap_eth(limits))))
+    amount_eth = round_down(min(max(rate.amount_eth, limits.min_eth), cap_eth(limits)))
+    if not amount_eth:
+        raise NoQuote(Reason.BELOW_EXCHANGE_MINIMUM)
+    quote = _get_quote(check.exchange, amount_eth)
+    if not quote.estimated_usdt:
+        raise ExchangeUnavailable(f"ChangeNow values {plain(amount_eth)} ETH at nothing")
     payments_max = check.settings.batch_payments_max
     return Terms(limits, cap_usd(check.policy), payments_max, rate, quote, check.policy.quote_deviation_pct)
 

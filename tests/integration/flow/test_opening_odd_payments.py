@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.wire import faults
 from shared.model.reasons import Reason
 from tests.rig import Rig
 
@@ -126,6 +127,21 @@ def test_of_many_the_first_are_named(rig: Rig, caplog: pytest.LogCaptureFixture)
     rig.check()
     assert named(caplog) == {"no_dollars": ", ".join(map(str, ids[:5]))}
     assert left_out(rig) == {"no_dollars": 7}
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [(["0.01", "1e-30"], Reason.EXCHANGE_UNAVAILABLE), (["1e-30"], Reason.BELOW_EXCHANGE_MINIMUM)],
+)
+def test_a_rate_of_next_to_nothing_divides_nothing(rig: Rig, answers: list[str], reason: Reason) -> None:
+    """ChangeNow answers with amounts that round to zero: no batch, and a check that ends well."""
+    rig.pay("25.00", eth="0.008")
+    rig.peers.exchange.market.min_eth = Decimal(0)
+    for answer in answers:
+        body = faults.body(f'{{"toAmount": {answer}}}'.encode())
+        rig.peers.exchange.faults.add(method="GET /exchange/estimated-amount", action=body)
+    assert rig.check().reason == reason
+    assert not rig.batches()
 
 
 def decide_cut_over(rig: Rig, ours_from: str) -> None:
