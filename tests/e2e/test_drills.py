@@ -31,8 +31,8 @@ STEP = re.compile(
     re.S,
 )
 DRILLS = dict(SECTION.findall(PAGE))
-# A payout after the batch was given up takes hours of asking; what was pending before us, and a policy of which no valid
-# version is on record, are not to be had in a world that has run for a while.
+# A payout after the batch was given up takes hours of asking; what was pending before us, and a policy of which no
+# valid version is on record, are not to be had in a world that has run for a while.
 WITHOUT = {"paid-after-failure", "deposit-lost", "cut-over-pending", "policy-unreadable"}
 PATIENCE_S = 120
 SETTLING_S = 4
