@@ -13,9 +13,11 @@ MicroBatchError
 │   ├── NoQuote              no swap can be offered for these payments now
 │   ├── PaymentsMoved        the payments claimed are not those of the quote; the claim is rolled back
 │   ├── OrderRefused         Cloud Tasks answered that it will not: no task exists
+│   ├── EventRefused         Pub/Sub answered that it will never take this event
 │   └── RuleViolated         the database refused what would break a rule of money
 └── Unavailable              may heal by itself; what happened is unknown until asked again
-    ├── DatabaseUnavailable  (LockUnavailable: somebody else holds what was asked for)
+    ├── DatabaseUnavailable  (DatabaseBusy: it ended one statement and stands; LockUnavailable: somebody holds a lock)
+    ├── CheckInProgress      another check is at work
     ├── ExchangeUnavailable
     ├── ExchangeUnfinished   the exchange answers, the swap is still under way
     ├── OrderUnknown         Cloud Tasks may or may not have the order
@@ -23,11 +25,15 @@ MicroBatchError
     └── EventsUnavailable
 """
 
+from uuid import UUID
+
 from shared.model.reasons import Reason
 
 
 class MicroBatchError(Exception):
     """The message says what happened and what to do; it never holds a secret."""
+
+    batch_conversion_id: UUID | None = None  # the batch that it happened to, where one is known
 
 
 class Refused(MicroBatchError):
@@ -97,6 +103,10 @@ class OrderRefused(Refused):
     """Cloud Tasks refused the order, so that surely no task was made."""
 
 
+class EventRefused(Refused):
+    """Pub/Sub will never take this event; the others are not held up by it."""
+
+
 class RuleViolated(Refused):
     """The database refused a write that breaks the rule named by *constraint*."""
 
@@ -113,8 +123,16 @@ class DatabaseUnavailable(Unavailable):
     """PostgreSQL did not answer, or ended the transaction."""
 
 
-class LockUnavailable(DatabaseUnavailable):
+class DatabaseBusy(DatabaseUnavailable):
+    """PostgreSQL ended one statement (a time-out, a deadlock); what else there is to do can go on."""
+
+
+class LockUnavailable(DatabaseBusy):
     """A lock was not given within the lock time-out."""
+
+
+class CheckInProgress(Unavailable):
+    """Another check is at work, and what was asked for is not what it was asked."""
 
 
 class ExchangeUnavailable(Unavailable):

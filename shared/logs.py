@@ -30,6 +30,10 @@ class Event(StrEnum):
     BATCH_FAILED = "batch_failed"
     BATCH_REFUNDED = "batch_refunded"
     BATCH_STUCK = "batch_stuck"
+    BATCH_SET_ASIDE = "batch_set_aside"
+    DEPOSIT_LOST = "deposit_lost"
+    DEPOSITS_LOST = "deposits_lost"
+    FORCE_EXPIRED = "force_expired"
     QUOTE_REFUSED = "quote_refused"
     AMOUNT_REFUSED = "amount_refused"
     PAID_AFTER_FAILURE = "paid_after_failure"
@@ -106,7 +110,8 @@ class _StandardOutput(logging.Handler):
     """Writes a whole line in one call to the standard output of the moment (the framework replaces it per request)."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sys.stdout.write(self.format(record) + "\n")
+        line = self.format(record).encode("utf-8", "backslashreplace").decode()  # half a pair cannot be written
+        sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
 

@@ -165,7 +165,7 @@ SETTINGS: Final = (
         "how far an amount may stray from the payments' dollars before a person must look",
         _BOTH,
         parse_percent,
-        default="50",
+        default="20",
     ),
     Setting("CLOUD_TASKS_PROJECT_ID", "the queue's project; else `GOOGLE_CLOUD_PROJECT`", _CHECK, need=_OPTIONAL),
     Setting("CLOUD_TASKS_LOCATION", "the queue's region", _CHECK),

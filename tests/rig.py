@@ -186,11 +186,26 @@ class Rig:
         opened = [self._open_order(task.http_request.body) for task in self.peers.tasks.created]
         return [order for order in opened if order and order.batch_conversion_id in mine]
 
+    def events(self) -> list[str]:
+        """Every event on record, oldest first."""
+        return [row["event"] for row in self.sql("SELECT event FROM batch_events ORDER BY id")]
+
+    def deposit(self, batch: Mapping[str, Any], tx_hash: str = "0x" + "ab" * 32) -> None:
+        """Let the ETH of a batch's order reach its exchange."""
+        exchange = self.peers.exchange.exchange(batch["cn_api_id"])
+        self.peers.exchange.deposit(exchange.payin_address, exchange.expected_amount_from, tx_hash)
+
+    def open_batches(self, *amounts_usd: str) -> list[dict[str, Any]]:
+        """Let one check after the other open a batch; returns them, oldest first."""
+        for amount_usd in amounts_usd:
+            self.pay(amount_usd)
+            self.check()
+        return self.batches()[-len(amounts_usd) :]
+
     def pay_out(self, batch: Mapping[str, Any], amount_usdt: str) -> None:
         """Let ChangeNow finish a batch's exchange with this much."""
-        exchange = self.peers.exchange.exchange(batch["cn_api_id"])
-        self.peers.exchange.deposit(exchange.payin_address, exchange.expected_amount_from, "0x" + "ab" * 32)
-        self.peers.exchange.finish(exchange.id, Decimal(amount_usdt))
+        self.deposit(batch)
+        self.peers.exchange.finish(batch["cn_api_id"], Decimal(amount_usdt))
 
     def response(self, batch: Mapping[str, Any], amount_usdt: str, **odd: Any) -> str:
         """Write GCHostPay1's response token for a batch."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ from cloudevents.http import CloudEvent
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shared import logs
-from shared.errors import DatabaseUnavailable, SettingsInvalid
+from shared.errors import CheckInProgress, DatabaseUnavailable, SettingsInvalid
 from shared.flow.check import run_check
 from shared.flow.context import CheckDependencies
 from shared.wiring.check_threshold import start_check
@@ -23,10 +24,12 @@ def check_threshold(event: CloudEvent) -> None:
     try:
         dependencies = _dependencies()
         with logs.trace(dependencies.settings.project, _headers()):
-            run_check(dependencies, forced=_is_forced(event.data))
+            run_check(dependencies, forced=_is_forced(event.data), told_at=_told_at(event))
     except SettingsInvalid as error:
         logs.critical(logs.Event.SETTINGS_INVALID, str(error))
         raise InternalServerError("the settings are invalid; see the log") from error
+    except CheckInProgress as error:
+        raise InternalServerError("another check is in progress; the forced tick has to come again") from error
     except DatabaseUnavailable as error:
         logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
         raise InternalServerError("the database does not answer; the tick has to come again") from error
@@ -56,6 +59,15 @@ def _is_forced(data: Any) -> bool:
     message = data.get("message") if isinstance(data, Mapping) else None
     attributes = message.get("attributes") if isinstance(message, Mapping) else None
     return isinstance(attributes, Mapping) and str(attributes.get("force", "")).strip().lower() == "true"
+
+
+def _told_at(event: CloudEvent) -> datetime | None:
+    """Read when the tick was sent; None where it does not say."""
+    try:
+        told_at = datetime.fromisoformat(str(event.get("time")))
+    except ValueError:
+        return None
+    return told_at if told_at.tzinfo else told_at.replace(tzinfo=UTC)
 
 
 @cache

@@ -5,6 +5,7 @@ import json
 import os
 from functools import cache
 from typing import Any, Final
+from uuid import UUID
 
 import functions_framework
 from flask import Request, Response, jsonify
@@ -74,11 +75,12 @@ def _answer_callback(dependencies: callback.CallbackDependencies, request: Reque
     except RequestEntityTooLarge:
         return _refuse(413, "body_too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
     except Refused as refusal:
-        return _refuse(*ANSWERS[type(refusal)], str(refusal))
+        status_code, word = ANSWERS[type(refusal)]
+        return _refuse(status_code, word, str(refusal), refusal.batch_conversion_id)
     except Unavailable as error:
         if isinstance(error, DatabaseUnavailable):
             logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
-        callback.log_deferred(str(error))
+        callback.log_deferred(str(error), error.batch_conversion_id)
         return _answer_later("not now; the callback has to come again")
     return _answer(
         200,
@@ -133,8 +135,8 @@ def _answer_health(dependencies: callback.CallbackDependencies) -> Response:
     return _answer(200, status="healthy", database="available")
 
 
-def _refuse(status_code: int, refusal: str, reason: str) -> Response:
-    callback.log_refused(status_code, refusal, reason)
+def _refuse(status_code: int, refusal: str, reason: str, batch_conversion_id: UUID | None = None) -> Response:
+    callback.log_refused(status_code, refusal, reason, batch_conversion_id)
     return _answer(status_code, status="error", message=reason)
 
 

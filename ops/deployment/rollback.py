@@ -12,7 +12,7 @@ from pg8000.dbapi import Connection
 
 from ops.command_line.failures import NotDone
 from ops.deployment.installation import Installation
-from shared.outside.database import translate_errors
+from shared.outside.driver_errors import translate_errors
 
 SCHEDULER_URL = "https://cloudscheduler.googleapis.com"
 TIMEOUT_S = 30

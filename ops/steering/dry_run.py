@@ -11,11 +11,11 @@ from ops.outside.environment import check_settings
 from ops.situation.reasons import explain_reason
 from ops.steering.evidence import make_context
 from shared.errors import NoQuote
+from shared.flow.batch.ordering import ORDER_REPEATABLE_FOR
 from shared.flow.check_record import Snapshot, get_total_pending_usd
 from shared.flow.context import CheckContext
 from shared.flow.levers import get_micro_batch_policy, get_micro_batch_threshold
 from shared.flow.opening import Opening
-from shared.flow.ordering import ORDER_REPEATABLE_FOR
 from shared.model.money import dollars, plain
 from shared.model.quote import Offer
 from shared.model.reasons import Reason

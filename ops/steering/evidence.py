@@ -130,6 +130,7 @@ def make_context(dependencies: CheckDependencies, session: Session, policy: Poli
         dependencies.orders,
         policy=policy,
         now=dependencies.now,
+        sleep=dependencies.sleep,
     )
 
 

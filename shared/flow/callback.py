@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NoReturn
+from uuid import UUID
 
 from shared import logs
 from shared.errors import (
@@ -11,11 +13,13 @@ from shared.errors import (
     BatchUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
+    MicroBatchError,
     RuleViolated,
 )
 from shared.flow import events
-from shared.flow.batches import find_batch, lock_batch
-from shared.flow.settlement import (
+from shared.flow.batch.late_payouts import log_late_payout, record_late_payout
+from shared.flow.batch.settlement import (
+    Payout,
     Settlement,
     agree,
     log_completed,
@@ -24,8 +28,9 @@ from shared.flow.settlement import (
     require_plausible,
     settle,
 )
+from shared.flow.batches import find_batch, lock_batch
 from shared.model.batch import Batch
-from shared.model.exchange import Exchange
+from shared.model.exchange import Exchange, ExchangeState
 from shared.model.tokens import SwapExecuted, decrypt_gchostpay1_to_microbatch_token
 from shared.outside.database import Database
 from shared.outside.pubsub import EventPublisher
@@ -56,7 +61,7 @@ def process_callback(dependencies: CallbackDependencies, token: str) -> Callback
     """Complete the batch that a callback reports.
 
     Raises TokenUnreadable, TokenRejected, ValueImpossible, BatchUnknown, BatchConflict, or (asking again is right)
-    DatabaseUnavailable, ExchangeUnavailable, ExchangeUnfinished. Only a return has written anything.
+    DatabaseUnavailable, ExchangeUnavailable, ExchangeUnfinished. Unless it returns, nothing is distributed.
     """
     report = decrypt_gchostpay1_to_microbatch_token(
         token,
@@ -64,20 +69,30 @@ def process_callback(dependencies: CallbackDependencies, token: str) -> Callback
         now=dependencies.now(),
         age_max=dependencies.settings.token_age_max,
     )
-    batch = _find_batch(dependencies, report)
-    if batch.status == "completed":
+    try:
+        return _settle_report(dependencies, report)
+    except MicroBatchError as error:
+        error.batch_conversion_id = report.batch_conversion_id
+        raise
+
+
+def _settle_report(dependencies: CallbackDependencies, report: SwapExecuted) -> CallbackResult:
+    batch = _require_match(find_batch(dependencies.database, report.batch_conversion_id), report)
+    if batch.status == "completed" and batch.received_usdt is not None:
         return _accept_repeat(batch, report)
     if dependencies.publisher is not None:
         dependencies.publisher.client.prepare()  # while ChangeNow is asked
-    amount_usdt = _confirm_amount(dependencies, report)
-    require_plausible(batch, amount_usdt, dependencies.settings.received_deviation_pct)
-    result = _settle(dependencies, report, Settlement(amount_usdt, report.tx_hash, "callback"))
+    state = _ask_exchange(dependencies, report)
+    if batch.status == "failed":
+        _record_late(dependencies, batch, state)
+    payout = _confirm_payout(state, report)
+    if batch.status == "completed":  # by the old service, which put no amount on record
+        return CallbackResult(report, payout.received_usdt, 0)
+    deviation_pct = dependencies.settings.received_deviation_pct
+    require_plausible(dependencies.database, batch, payout, deviation_pct=deviation_pct, now=dependencies.now())
+    result = _settle(dependencies, report, Settlement(payout, report.tx_hash, "callback"))
     events.publish_waiting(dependencies.database, dependencies.publisher, dependencies.now())
     return result
-
-
-def _find_batch(dependencies: CallbackDependencies, report: SwapExecuted) -> Batch:
-    return _require_match(find_batch(dependencies.database, report.batch_conversion_id), report)
 
 
 def _require_match(batch: Batch | None, report: SwapExecuted) -> Batch:
@@ -86,14 +101,7 @@ def _require_match(batch: Batch | None, report: SwapExecuted) -> Batch:
         raise BatchUnknown(f"no batch {report.batch_conversion_id}")
     if batch.cn_api_id != report.cn_api_id:
         raise BatchConflict("the batch has another exchange")
-    if batch.status == "failed":
-        logs.error(
-            logs.Event.PAID_AFTER_FAILURE,
-            "A batch that was given up was paid after all; its payments are in another batch or pending",
-            received_usdt=report.received_usdt,
-            **batch.facts,
-        )
-    if batch.status not in ("swapping", "completed"):
+    if batch.status not in ("swapping", "completed", "failed"):
         raise BatchConflict(f"the batch is {batch.status}")
     return batch
 
@@ -107,17 +115,32 @@ def _accept_repeat(batch: Batch, report: SwapExecuted) -> CallbackResult:
     return CallbackResult(report, batch.received_usdt, 0)
 
 
-def _confirm_amount(dependencies: CallbackDependencies, report: SwapExecuted) -> Decimal:
-    """Return the amount that ChangeNow, the source of truth, paid out, if it is the reported one."""
+def _ask_exchange(dependencies: CallbackDependencies, report: SwapExecuted) -> ExchangeState:
     try:
-        amount_usdt = require_payout(dependencies.exchange.get_exchange(report.cn_api_id))
+        return dependencies.exchange.get_exchange(report.cn_api_id)
     except ExchangeRefused as refusal:
         if not refusal.is_not_found:
             raise ExchangeUnavailable(str(refusal)) from refusal
         raise BatchConflict("ChangeNow does not know the exchange") from refusal
-    if not agree(amount_usdt, report.received_usdt):
+
+
+def _confirm_payout(state: ExchangeState, report: SwapExecuted) -> Payout:
+    """Return what ChangeNow, the source of truth, paid out, if it is what was reported."""
+    payout = require_payout(state)
+    if not agree(payout.received_usdt, report.received_usdt):
         raise BatchConflict("ChangeNow paid out another amount than was reported")
-    return amount_usdt
+    return payout
+
+
+def _record_late(dependencies: CallbackDependencies, batch: Batch, state: ExchangeState) -> NoReturn:
+    """Put a payout for a batch given up on record, where ChangeNow confirms it; the callback itself changes nothing."""
+    require_payout(state)
+    with dependencies.database.transaction() as transaction:
+        is_new = record_late_payout(transaction, batch, state, dependencies.now())
+    if is_new:
+        log_late_payout(batch, state)
+        events.publish_waiting(dependencies.database, dependencies.publisher, dependencies.now())
+    raise BatchConflict("the batch was given up; what arrived for it is on record, for an operator to deal with")
 
 
 def _settle(dependencies: CallbackDependencies, report: SwapExecuted, settlement: Settlement) -> CallbackResult:
@@ -127,6 +150,8 @@ def _settle(dependencies: CallbackDependencies, report: SwapExecuted, settlement
             batch = _require_match(lock_batch(transaction, report.batch_conversion_id), report)
             if batch.status == "completed":  # by a callback or a check in the meantime
                 return _accept_repeat(batch, report)
+            if batch.status != "swapping":
+                raise BatchConflict(f"the batch is {batch.status}")
             records_updated = settle(transaction, batch, settlement, now)
     except RuleViolated as refusal:
         log_mismatch(report.batch_conversion_id, refusal)
@@ -140,7 +165,7 @@ def check_health(dependencies: CallbackDependencies) -> None:
     dependencies.database.row("count_batches_in_flight")
 
 
-def log_refused(status_code: int, refusal: str, reason: str) -> None:
+def log_refused(status_code: int, refusal: str, reason: str, batch_conversion_id: UUID | None = None) -> None:
     """Tell that a callback was not accepted; *refusal* is one of a few words that a metric can count."""
     logs.warning(
         logs.Event.CALLBACK_REFUSED,
@@ -148,9 +173,16 @@ def log_refused(status_code: int, refusal: str, reason: str) -> None:
         status_code=status_code,
         refusal=refusal,
         reason=reason,
+        batch_conversion_id=batch_conversion_id,
     )
 
 
-def log_deferred(reason: str) -> None:
+def log_deferred(reason: str, batch_conversion_id: UUID | None = None) -> None:
     """Tell that a callback has to come again."""
-    logs.warning(logs.Event.CALLBACK_DEFERRED, f"Callback deferred: {reason}", status_code=503, reason=reason)
+    logs.warning(
+        logs.Event.CALLBACK_DEFERRED,
+        f"Callback deferred: {reason}",
+        status_code=503,
+        reason=reason,
+        batch_conversion_id=batch_conversion_id,
+    )

@@ -2,22 +2,26 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from shared import logs
-from shared.errors import ExchangeUnavailable
+from shared.errors import CheckInProgress
 from shared.flow import events
+from shared.flow.batch.ordering import ORDER_REPEATABLE_FOR, try_to_advance
+from shared.flow.batch.reconciliation import reconcile_all
+from shared.flow.batch.trouble import contain
 from shared.flow.batches import read_batch
+from shared.flow.breaker import is_breaker_open
 from shared.flow.check_record import Snapshot, get_total_pending_usd, log_check, record_waiting
 from shared.flow.context import CheckContext, CheckDependencies
 from shared.flow.levers import get_micro_batch_policy, get_micro_batch_threshold
-from shared.flow.opening import Opening, log_exchange_unavailable, try_to_advance
-from shared.flow.ordering import ORDER_REPEATABLE_FOR
-from shared.flow.reconciliation import name_if_stuck, reconcile_all
+from shared.flow.opening import Opening
 from shared.model.reasons import Reason
 from shared.outside.database import Session
 
 CHECK_LOCK: Final = 0x6D69_6372_6F62  # "microb": one check in flight, in the whole database
+FORCE_VALID_FOR: Final = timedelta(hours=1)
 RESUMED_MAX: Final = 20  # a check; what is left waits for the next
 
 
@@ -29,21 +33,38 @@ class Outcome:
     opened: tuple[uuid.UUID, ...] = ()
 
 
-def run_check(dependencies: CheckDependencies, *, forced: bool) -> Outcome:
-    """Run one check; a second one beside it says so and ends well. Raises DatabaseUnavailable."""
+def run_check(dependencies: CheckDependencies, *, forced: bool, told_at: datetime | None = None) -> Outcome:
+    """Run one check; a second one beside it says so and ends well, unless it was to open a batch in any case.
+
+    *told_at* is when the tick was sent: forcing holds for an hour. Raises CheckInProgress or DatabaseUnavailable.
+    """
+    forced = forced and not _is_force_expired(dependencies, told_at)
     with dependencies.database.exclusive(CHECK_LOCK) as session:
         if session is None:
-            return _leave_to_the_other(dependencies)
+            return _leave_to_the_other(dependencies, forced=forced)
         outcome = _run_alone(dependencies, session, forced=forced)
         events.publish_waiting(session, dependencies.publisher, dependencies.now())
         return outcome
 
 
-def _leave_to_the_other(dependencies: CheckDependencies) -> Outcome:
+def _is_force_expired(dependencies: CheckDependencies, told_at: datetime | None) -> bool:
+    if told_at is None or dependencies.now() - told_at <= FORCE_VALID_FOR:
+        return False
+    logs.warning(
+        logs.Event.FORCE_EXPIRED,
+        "A forced tick came more than an hour after it was sent, and counts as an ordinary one",
+        told_at=told_at.isoformat(),
+    )
+    return True
+
+
+def _leave_to_the_other(dependencies: CheckDependencies, *, forced: bool) -> Outcome:
     reason = Reason.CHECK_IN_PROGRESS
     with dependencies.database.transaction() as transaction:
         record_waiting(transaction, None, reason, dependencies.now())
     logs.info(logs.Event.CHECK_COMPLETED, "Another check is in progress - no action", reason=reason)
+    if forced:
+        raise CheckInProgress("another check is in progress; a forced tick has to come again")
     return Outcome(reason)
 
 
@@ -56,6 +77,7 @@ def _run_alone(dependencies: CheckDependencies, session: Session, *, forced: boo
         dependencies.orders,
         policy=policy.policy,
         now=dependencies.now,
+        sleep=dependencies.sleep,
     )
     blocked_by = _finish_what_was_left(check)
     threshold = get_micro_batch_threshold(dependencies.secrets, session)
@@ -71,17 +93,19 @@ def _run_alone(dependencies: CheckDependencies, session: Session, *, forced: boo
 
 def _finish_what_was_left(check: CheckContext) -> Reason | None:
     """Advance what has no order yet and reconcile what has; the reason why nothing new may be opened, or None."""
-    blocked_by = None
+    blocked_by: list[Reason] = []
     left = check.session.rows(
         "list_batches_to_resume", repeatable_since=check.now() - ORDER_REPEATABLE_FOR, batches_max=RESUMED_MAX
     )
+
+    def resume(batch_conversion_id: uuid.UUID) -> bool:
+        stopped_by = try_to_advance(check, read_batch(check.session, batch_conversion_id))
+        blocked_by.extend([stopped_by] if stopped_by else [])
+        return True
+
     for row in left:
-        batch = read_batch(check.session, row["batch_conversion_id"])
-        if stopped_by := try_to_advance(check, batch):
-            blocked_by = stopped_by
-            name_if_stuck(check, batch, "nothing yet")
-    try:
-        reconcile_all(check)
-    except ExchangeUnavailable as error:
-        log_exchange_unavailable(error)
-    return blocked_by
+        contain(check, row["batch_conversion_id"], resume)
+    reconcile_all(check)
+    if is_breaker_open(check):
+        blocked_by.append(Reason.DEPOSITS_LOST)
+    return blocked_by[0] if blocked_by else None

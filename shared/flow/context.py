@@ -24,6 +24,7 @@ class CheckDependencies:
     secrets: SecretManager
     publisher: EventPublisher | None
     now: Callable[[], datetime]
+    sleep: Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,4 @@ class CheckContext:
     orders: OrderQueue
     policy: Policy
     now: Callable[[], datetime]
+    sleep: Callable[[float], None]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared import logs
-from shared.errors import EventsUnavailable, MicroBatchError
+from shared.errors import EventRefused, EventsUnavailable, MicroBatchError
 from shared.model.money import plain
 from shared.outside.database import Queries, Row, Transaction
 from shared.outside.pubsub import EventPublisher
@@ -47,6 +47,9 @@ def _publish(waiting: list[Row], publisher: EventPublisher) -> list[int]:
     for row in waiting:
         try:
             publisher.publish(row["batch_conversion_id"], row["event"], row["data"])
+        except EventRefused as refusal:
+            logs.warning(logs.Event.EVENTS_UNPUBLISHED, str(refusal), batch_conversion_id=row["batch_conversion_id"])
+            continue  # it is bad for ever, and holds nothing else up
         except EventsUnavailable as error:
             logs.warning(
                 logs.Event.EVENTS_UNPUBLISHED,

@@ -8,17 +8,14 @@ from typing import Final
 
 from shared import logs
 from shared.errors import (
-    ExchangeRefused,
     ExchangeUnavailable,
     LockUnavailable,
-    MicroBatchError,
     NoQuote,
-    OrderRefused,
-    OrderUnknown,
     PaymentsMoved,
     RuleViolated,
 )
 from shared.flow import quoting
+from shared.flow.batch.ordering import log_exchange_unavailable, try_to_advance
 from shared.flow.batches import read_batch
 from shared.flow.check_record import (
     FIRST_IDS_MAX,
@@ -29,7 +26,6 @@ from shared.flow.check_record import (
     record_opening,
 )
 from shared.flow.context import CheckContext
-from shared.flow.ordering import advance
 from shared.model.batch import Batch
 from shared.model.decision import decide
 from shared.model.quote import Offer, Selection, Sums, select_all
@@ -170,27 +166,6 @@ class Opening:
         in_flight = self._check.session.row("count_batches_in_flight")
         limit = self._check.policy.max_in_flight
         return limit is None or in_flight is None or in_flight["batches"] < limit
-
-
-def try_to_advance(check: CheckContext, batch: Batch) -> Reason | None:
-    """Advance a batch; what stopped it is said and returned, and stays for the next check.
-
-    A batch that had to be released stops nothing: its payments wait for another.
-    """
-    try:
-        advance(check, batch)
-    except (ExchangeUnavailable, ExchangeRefused) as error:
-        log_exchange_unavailable(error, batch)
-        return Reason.EXCHANGE_UNAVAILABLE
-    except (OrderUnknown, OrderRefused) as error:
-        logs.error(logs.Event.TASKS_UNAVAILABLE, str(error), **batch.facts)
-        return Reason.RESUME_FAILED
-    return None
-
-
-def log_exchange_unavailable(error: MicroBatchError, batch: Batch | None = None) -> None:
-    """Tell that ChangeNow did not answer as it should."""
-    logs.error(logs.Event.EXCHANGE_UNAVAILABLE, str(error), **(batch.facts if batch else {}))
 
 
 def create_batch_conversion(

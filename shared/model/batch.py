@@ -27,9 +27,28 @@ class Batch:
     received_usdt: Decimal | None
     tx_hash: str | None
     settled_by: str | None
-    amount_accepted_at: datetime | None
+    accepted_usdt: Decimal | None
+    exchange_status: str | None
+    questions_failed: int
+    deposit_lost_at: datetime | None
+    late_usdt: Decimal | None
     stuck_reported_at: datetime | None
     created_at: datetime
+
+    @property
+    def is_perhaps_ordered(self) -> bool:
+        """Whether an order may be out: the intent is on record before it leaves."""
+        return self.order_prepared_at is not None or self.task_enqueued_at is not None
+
+    @property
+    def waiting_since(self) -> datetime:
+        """Since when it stands as it does: since its order, else since it was opened."""
+        return self.task_enqueued_at or self.order_prepared_at or self.created_at
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """What a line names a batch by."""
+        return {"batch_conversion_id": self.batch_conversion_id, "cn_api_id": self.cn_api_id}
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Phase(Enum):
@@ -43,7 +43,13 @@ class ExchangeState:
     phase: Phase
     received_usdt: Decimal | None
     expected_eth: Decimal | None
-    payin_hash: str | None
+    deposit_eth: Decimal | None  # what arrived, as the service counted it
+    payin_hash: str | None  # the deposit's transaction
+
+    @property
+    def deposit(self) -> dict[str, Any]:
+        """What is known of its deposit, as statements store it and events tell it."""
+        return {"deposit_eth": self.deposit_eth, "payin_hash": self.payin_hash}
 
     @property
     def is_unpaid(self) -> bool:
@@ -52,8 +58,18 @@ class ExchangeState:
 
     @property
     def is_waiting(self) -> bool:
-        """It can be paid now."""
+        """It can be paid now: whoever pays earlier is refused."""
         return self.phase is Phase.WAITING
+
+    @property
+    def is_preparing(self) -> bool:
+        """It was made, and is not ready for its deposit."""
+        return self.phase is Phase.PREPARING
+
+    @property
+    def has_deposit(self) -> bool:
+        """Somebody has paid it: the deposit is named, or was sent back."""
+        return self.is_refunded or self.deposit_eth is not None or self.payin_hash is not None
 
     @property
     def is_lost(self) -> bool:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     EXCHANGE_UNAVAILABLE = "exchange_unavailable"
     EXCHANGE_REFUSED = "exchange_refused"
     RESUME_FAILED = "resume_failed"
+    DEPOSITS_LOST = "deposits_lost"
     CLAIM_CONTENDED = "claim_contended"
     CLAIM_REFUSED = "claim_refused"
     CHECK_IN_PROGRESS = "check_in_progress"

@@ -17,6 +17,7 @@ from shared.errors import ExchangeRefused, ExchangeUnavailable, ValueImpossible
 from shared.model.exchange import CreatedExchange, ExchangeState, Phase, Range
 from shared.model.money import AMOUNT_MAX, parse_amount, plain, round_down
 
+STATUS_CHARACTERS_MAX: Final = 40
 ANSWER_BYTES_MAX: Final = 1024 * 1024
 READ_BYTES: Final = 64 * 1024
 RETRY_AFTER_MAX_S: Final = 5
@@ -129,13 +130,14 @@ class ChangeNow:
         answer = self._get("/exchange/by-id", {"id": cn_api_id})
         if answer.get("id", cn_api_id) != cn_api_id:
             raise ExchangeUnavailable("ChangeNow answered about another exchange")
-        status = _read_field(answer, "status").lower()
+        status = _read_field(answer, "status").lower()[:STATUS_CHARACTERS_MAX]
         return ExchangeState(
             cn_api_id=cn_api_id,
             status=status,
             phase=PHASES.get(status, Phase.UNDER_WAY),
             received_usdt=_read_amount(answer, "amountTo"),
             expected_eth=_read_amount(answer, "expectedAmountFrom"),
+            deposit_eth=_read_amount(answer, "amountFrom"),
             payin_hash=_read_visible(answer.get("payinHash")),
         )
 
@@ -213,13 +215,13 @@ def _parse_document(status: int, text: bytes, asked: str) -> dict[str, Any]:
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with more than {ANSWER_BYTES_MAX} bytes")
     try:
         document = json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:  # a number beyond all exponents is no ValueError
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with {status} and no JSON") from error
     if not isinstance(document, dict):
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with {status} and no JSON object")
     if status in (200, 201) and not document.get("error"):
         return document
-    code, message = str(document.get("error", ""))[:60], str(document.get("message", ""))[:200]
+    code, message = _clean(document.get("error", ""))[:60], _clean(document.get("message", ""))[:200]
     if status >= 500 or status in _NOT_ABOUT_THE_REQUEST or not code:
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with {status} {code}: {message}")
     raise ExchangeRefused(
@@ -229,6 +231,11 @@ def _parse_document(status: int, text: bytes, asked: str) -> dict[str, Any]:
         is_below_minimum=code == BELOW_MINIMUM,
         is_above_maximum=code in ABOVE_MAXIMUM,
     )
+
+
+def _clean(value: Any) -> str:
+    """Read a text for people of what can be stored and shown: no control characters, no halves of a pair."""
+    return re.sub(r"[^ -~\u00a1-\ud7ff\ue000-\ufffd]", "?", str(value))
 
 
 def _refuse_constant(text: str) -> Decimal:

@@ -55,14 +55,21 @@ class OrderQueue:
                 self.client.get().create_task(request, timeout=ATTEMPT_TIMEOUT_S)
             except exceptions.AlreadyExists:
                 return False
-            except (exceptions.ServerError, exceptions.RetryError) as error:
+            except (
+                exceptions.BadRequest,
+                exceptions.Unauthorized,
+                exceptions.Forbidden,
+                exceptions.NotFound,
+                exceptions.TooManyRequests,
+                GoogleAuthError,
+            ) as error:  # said before anything is made; whatever else comes back says nothing about the task
+                problem = f"Cloud Tasks refused the order: {_reason(error)}"
+                raise (OrderUnknown(problem) if answer_lost else OrderRefused(problem)) from error
+            except exceptions.GoogleAPIError as error:
                 answer_lost = True
                 if attempt == ATTEMPTS_MAX:
                     raise OrderUnknown(f"Cloud Tasks did not answer: {_reason(error)}") from error
                 self._sleep(PAUSE_S * attempt)
-            except (exceptions.GoogleAPICallError, GoogleAuthError) as error:
-                problem = f"Cloud Tasks refused the order: {_reason(error)}"
-                raise (OrderUnknown(problem) if answer_lost else OrderRefused(problem)) from error
             else:
                 return True
         raise AssertionError("every attempt returns or raises")

@@ -5,7 +5,6 @@ each) and no module-wide parameter style has to be set.
 """
 
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,9 +12,9 @@ from functools import cache, partial
 from typing import Any, Final
 
 from pg8000.dbapi import Connection
-from pg8000.exceptions import DatabaseError, InterfaceError
 
-from shared.errors import DatabaseUnavailable, LockUnavailable, RuleViolated
+from shared.errors import DatabaseUnavailable, RuleViolated
+from shared.outside.driver_errors import get_reason, translate_errors
 from shared.outside.statements import LOCKED, STATEMENTS, Statement, Statements
 from shared.settings import DatabaseSettings
 
@@ -28,16 +27,6 @@ IDLE_CONNECTIONS_MAX: Final = 4
 # half a second where a plan only looks dear.
 PLANS: Final = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 EXCLUSIVE_IDLE_MAX_S: Final = 300  # longer than any call to a peer; a frozen instance loses its lock after it
-
-CONNECTION_LOST: Final = (
-    InterfaceError,
-    OSError,
-    struct.error,
-    AttributeError,
-    IndexError,
-)  # all seen from a cut stream
-_LOCK_NOT_AVAILABLE: Final = "55P03"
-_CHECK_VIOLATIONS: Final = ("23", "22")  # integrity and data exceptions: the database's rules
 
 
 class Queries:
@@ -232,7 +221,7 @@ def connect(settings: DatabaseSettings) -> Connection:
     try:
         connection = open_connection(settings, startup)
     except Exception as error:  # the connector lets aiohttp's, google.auth's and its own errors through
-        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {_reason(error)}") from error
+        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {get_reason(error)}") from error
     connection.autocommit = True
     _limit_reads(connection, _read_timeout_s(settings))
     return connection
@@ -298,21 +287,6 @@ def _connector(timeout_s: int) -> Any:
     return Connector(timeout=timeout_s, refresh_strategy="lazy")
 
 
-@contextmanager
-def translate_errors(what: str) -> Iterator[None]:
-    """Turn the driver's errors into ours: what a rule of the database refused, and all that may heal."""
-    try:
-        yield
-    except DatabaseError as error:
-        facts = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-        if str(facts.get("C", ""))[:2] in _CHECK_VIOLATIONS:
-            raise RuleViolated(str(facts.get("n", "")), str(facts.get("M", ""))) from error
-        unavailable = LockUnavailable if facts.get("C") == _LOCK_NOT_AVAILABLE else DatabaseUnavailable
-        raise unavailable(f"PostgreSQL did not run {what}: {_reason(error)}") from error
-    except CONNECTION_LOST as error:
-        raise DatabaseUnavailable(f"the connection was lost in {what}: {_reason(error)}") from error
-
-
 def _run_statement(connection: Connection, statement: Statement, *, name: str, parameters: dict[str, Any]) -> Any:
     """Run a statement: one round trip where it has no parameters, three where it has."""
     text, to_values = statement
@@ -342,9 +316,3 @@ def _commit_or_roll_back(connection: Connection) -> Iterator[None]:
 def _discard(connection: Connection) -> None:
     with suppress(Exception):  # whatever a broken stream makes of it, the error that broke it is the one to tell
         connection.close()
-
-
-def _reason(error: BaseException) -> str:
-    if error.args and isinstance(error.args[0], dict):  # a server error, as pg8000 gives it
-        return f"{error.args[0].get('C', '')} {error.args[0].get('M', '')}"
-    return f"{type(error).__name__}: {error}"[:300]

@@ -7,7 +7,7 @@ threads of its own, and for a moment after a failure it drops the next one with 
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.errors import EventsUnavailable
+from shared.errors import EventRefused, EventsUnavailable
 from shared.outside.google_client import GoogleClient
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class EventPublisher:
         self.client = GoogleClient(self._new_client)
 
     def publish(self, batch_conversion_id: uuid.UUID, event: str, data: str) -> None:
-        """Publish one event and wait for Pub/Sub's answer; raises EventsUnavailable, and nothing else.
+        """Publish one event and wait for Pub/Sub's answer; raises EventsUnavailable or EventRefused, and nothing else.
 
         One attempt: what fails is published by the next check.
         """
@@ -37,7 +37,10 @@ class EventPublisher:
             request = {"topic": self._topic, "messages": [message]}
             self.client.get().publish(request, timeout=PUBLISH_TIMEOUT_S, retry=None)
         except Exception as error:  # whatever the client makes of it: the money is where it should be by now
-            raise EventsUnavailable(f"{event} was not published: {type(error).__name__}") from error
+            from google.api_core.exceptions import InvalidArgument
+
+            kind = EventRefused if isinstance(error, InvalidArgument) else EventsUnavailable
+            raise kind(f"{event} was not published: {type(error).__name__}") from error
 
     def _new_client(self) -> "PublisherClient":
         from google.pubsub_v1 import PublisherClient

@@ -26,14 +26,18 @@ SELECT
     actual_usdt_received AS received_usdt,
     conversion_tx_hash AS tx_hash,
     settled_by,
-    amount_accepted_at AT TIME ZONE 'UTC' AS amount_accepted_at,
+    accepted_usdt,
+    exchange_status,
+    questions_failed,
+    deposit_lost_at AT TIME ZONE 'UTC' AS deposit_lost_at,
+    late_usdt_received AS late_usdt,
     stuck_reported_at AT TIME ZONE 'UTC' AS stuck_reported_at,
     created_at AT TIME ZONE 'UTC' AS created_at
 FROM batch_conversions
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid);
 
 -- name: list_batches_to_resume
--- Batches without an order, oldest first; one whose order may be out for too long to be sent again is left to
+-- Batches without an order, those in trouble last; one whose order may be out for too long to be sent again is left to
 -- ChangeNow's word. Only batches that our own check opened are ever ordered.
 SELECT batch_conversion_id
 FROM batch_conversions
@@ -42,18 +46,51 @@ WHERE opened_because IS NOT NULL
     AND (conversion_status = 'pending'
         OR (task_enqueued_at IS NULL
             AND (order_prepared_at IS NULL OR order_prepared_at >= CAST(:repeatable_since AS timestamp))))
-ORDER BY created_at, id
-LIMIT CAST(:batches_max AS integer);
-
--- name: list_batches_to_reconcile
--- Batches past the grace time, ordered or perhaps ordered, whose next question to ChangeNow is due, longest waiting first.
-SELECT batch_conversion_id
-FROM batch_conversions
-WHERE conversion_status = 'swapping'
-    AND COALESCE(task_enqueued_at, order_prepared_at) <= CAST(:ordered_before AS timestamp)
-    AND (reconcile_after IS NULL OR reconcile_after <= CAST(:now AS timestamp))
 ORDER BY reconcile_after NULLS FIRST, created_at, id
 LIMIT CAST(:batches_max AS integer);
+
+-- name: list_batches_to_ask
+-- Whose next question to ChangeNow is due, longest waiting first: batches past the grace time, ordered or perhaps ordered;
+-- then those that failed while their order may have been out, for which a payout may still come.
+(
+    SELECT batch_conversion_id, CAST(NULL AS timestamptz) AS given_up_at
+    FROM batch_conversions
+    WHERE conversion_status = 'swapping'
+        AND COALESCE(task_enqueued_at, order_prepared_at) <= CAST(:ordered_before AS timestamp)
+        AND (reconcile_after IS NULL OR reconcile_after <= CAST(:now AS timestamp))
+    ORDER BY reconcile_after NULLS FIRST, created_at, id
+    LIMIT CAST(:batches_max AS integer)
+)
+UNION ALL
+(
+    SELECT
+        batch.batch_conversion_id,
+        COALESCE(
+            (SELECT MAX(event.occurred_at) FROM batch_events AS event
+             WHERE event.batch_conversion_id = batch.batch_conversion_id AND event.event = 'batch.failed'),
+            COALESCE(batch.task_enqueued_at, batch.order_prepared_at) AT TIME ZONE 'UTC')
+    FROM batch_conversions AS batch
+    WHERE batch.conversion_status = 'failed'
+        AND batch.reconcile_after <= CAST(:now AS timestamp)
+        AND batch.cn_api_id IS NOT NULL
+        AND batch.late_usdt_received IS NULL
+        AND COALESCE(batch.task_enqueued_at, batch.order_prepared_at) IS NOT NULL
+    ORDER BY batch.reconcile_after, batch.id
+    LIMIT CAST(:batches_max AS integer)
+);
+
+-- name: count_lost_deposits
+-- Deposits that ended without a payout, since an operator last reset the breaker: of the last day, and those whose ETH
+-- is not known to have come back, however long ago.
+SELECT
+    COUNT(*) FILTER (WHERE deposit_lost_at > CAST(:since AS timestamp)) AS recent,
+    COUNT(*) FILTER (WHERE failure_reason IS DISTINCT FROM 'refunded') AS unreturned
+FROM batch_conversions
+WHERE conversion_status = 'failed'
+    AND late_usdt_received IS NULL
+    AND deposit_lost_at > COALESCE(
+        (SELECT MAX(acted_at) AT TIME ZONE 'UTC' FROM operator_acts
+         WHERE batch_conversion_id IS NULL AND act = 'breaker reset'), '-infinity');
 
 -- name: count_batches_in_flight
 -- For the operators' limit.
@@ -102,11 +139,53 @@ WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
     AND task_enqueued_at IS NULL
     AND conversion_status IN ('swapping', 'completed');
 
--- name: record_exchange_status
--- ChangeNow's word on a batch that still runs, and when to ask again.
+-- name: record_question
+-- What came of a question to ChangeNow, how many failed in a row, and when to ask again; never where nothing is left
+-- to ask.
 UPDATE batch_conversions
-SET exchange_status = :exchange_status, reconcile_after = CAST(:reconcile_after AS timestamp)
-WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';
+SET exchange_status = COALESCE(CAST(:exchange_status AS varchar), exchange_status),
+    exchange_asked_at = CAST(:now AS timestamp),
+    questions_failed = :questions_failed,
+    reconcile_after = CAST(:reconcile_after AS timestamp)
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    AND conversion_status IS DISTINCT FROM 'completed';
+
+-- name: record_refused_amount
+-- An amount that was seen and not distributed, at its first sight.
+UPDATE batch_conversions
+SET refused_usdt = :refused_usdt,
+    refused_at = CAST(:now AS timestamp),
+    deposit_eth = COALESCE(CAST(:deposit_eth AS numeric), deposit_eth),
+    payin_hash = COALESCE(CAST(:payin_hash AS varchar), payin_hash)
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    AND conversion_status = 'swapping'
+    AND refused_usdt IS DISTINCT FROM :refused_usdt;
+
+-- name: record_late_payout
+-- USDT that arrived for a batch given up: on record once, for a person to deal with; nothing is left to ask.
+UPDATE batch_conversions
+SET late_usdt_received = :late_usdt,
+    late_seen_at = CAST(:now AS timestamp),
+    exchange_status = :exchange_status,
+    exchange_asked_at = CAST(:now AS timestamp),
+    deposit_eth = COALESCE(CAST(:deposit_eth AS numeric), deposit_eth),
+    payin_hash = COALESCE(CAST(:payin_hash AS varchar), payin_hash),
+    questions_failed = 0,
+    reconcile_after = NULL
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    AND conversion_status = 'failed'
+    AND late_usdt_received IS NULL;
+
+-- name: record_lost_deposit
+-- A deposit that ended without a payout, of a batch given up before that was known.
+UPDATE batch_conversions
+SET deposit_lost_at = CAST(:now AS timestamp),
+    failure_reason = COALESCE(CAST(:failure_reason AS varchar), failure_reason),
+    deposit_eth = COALESCE(CAST(:deposit_eth AS numeric), deposit_eth),
+    payin_hash = COALESCE(CAST(:payin_hash AS varchar), payin_hash)
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
+    AND conversion_status = 'failed'
+    AND deposit_lost_at IS NULL;
 
 -- name: record_stuck
 -- Only the first report of a stuck batch becomes an event.
@@ -119,7 +198,12 @@ WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND stuck_reporte
 UPDATE batch_conversions
 SET conversion_status = 'failed',
     failure_reason = :failure_reason,
-    exchange_status = COALESCE(CAST(:exchange_status AS varchar), exchange_status)
+    exchange_status = COALESCE(CAST(:exchange_status AS varchar), exchange_status),
+    deposit_eth = COALESCE(CAST(:deposit_eth AS numeric), deposit_eth),
+    payin_hash = COALESCE(CAST(:payin_hash AS varchar), payin_hash),
+    deposit_lost_at = CAST(:deposit_lost_at AS timestamp),
+    questions_failed = 0,
+    reconcile_after = CAST(:reconcile_after AS timestamp)
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status IN ('pending', 'swapping');
 
 -- name: finalize_batch_conversion
@@ -129,5 +213,7 @@ SET conversion_status = 'completed',
     actual_usdt_received = :received_usdt,
     conversion_tx_hash = :tx_hash,
     settled_by = :settled_by,
+    deposit_eth = COALESCE(CAST(:deposit_eth AS numeric), deposit_eth),
+    payin_hash = COALESCE(CAST(:payin_hash AS varchar), payin_hash),
     completed_at = CAST(:now AS timestamp)
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';

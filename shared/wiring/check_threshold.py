@@ -47,4 +47,5 @@ def wire_check(
         secrets=SecretManager(settings.project, settings.secrets_emulator),
         publisher=open_publisher(settings.events_topic, settings.events_emulator),
         now=now,
+        sleep=sleep,
     )

@@ -13,7 +13,7 @@ from ops.command_line.batch_names import batch_argument, find_batch
 from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
 from ops.outside.exchange import open_exchange
-from shared.flow.settlement import agree
+from shared.flow.batch.settlement import agree
 from shared.model.exchange import ExchangeState
 from shared.model.money import dollars, plain
 from shared.outside.database import Database, Row

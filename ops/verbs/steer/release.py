@@ -9,8 +9,8 @@ from ops.command_line.failures import NotDone
 from ops.outside.order_tasks import withdraw
 from ops.steering.certainty import VOUCH, require_unpaid
 from ops.steering.evidence import Evidence, gather, require_alive, steering
+from shared.flow.batch.ending import fail_batch
 from shared.flow.context import CheckContext
-from shared.flow.ordering import fail_batch
 
 
 @click.command()
@@ -37,9 +37,8 @@ def _release(check: CheckContext, act: Act, evidence: Evidence, *, vouched: bool
     """Fail the batch, record the event and the act, all or nothing."""
     batch = evidence.batch
     detail = evidence.document | {"vouched": vouched}
-    status = evidence.state.status if evidence.state else None
     with check.session.transaction() as transaction:
         failure = f"operator: {act.why}" if act.why else "operator"
-        if not fail_batch(transaction, batch, failure, exchange_status=status, now=check.now()):
+        if not fail_batch(transaction, batch, failure, state=evidence.state, now=check.now()):
             raise NotDone(f"batch {batch.batch_conversion_id} has ended meanwhile")
         act.record(transaction, detail, batch.batch_conversion_id)

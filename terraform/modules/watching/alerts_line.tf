@@ -26,16 +26,23 @@ locals {
       remind_s  = 3600
     }
     callback_refused = {
-      title    = "A callback of GCHostPay1 was refused"
-      severity = "WARNING"
-      events   = ["callback_refused"]
-      remind_s = 3600
+      title     = "A callback of GCHostPay1 was refused"
+      severity  = "WARNING"
+      events    = ["callback_refused"]
+      has_batch = true
+      remind_s  = 3600
     }
     configuration_fallback = {
       title    = "The threshold or the policy could not be read; the last valid one is in force"
       severity = "WARNING"
       events   = ["policy_fallback", "threshold_fallback"]
       remind_s = 21600
+    }
+    deposit_lost = {
+      title    = "ETH was paid to an exchange that ended without a payout"
+      severity = "CRITICAL"
+      events   = ["deposit_lost", "deposits_lost"]
+      remind_s = 3600
     }
     distribution_mismatch = {
       title     = "The database refused a distribution that does not sum"

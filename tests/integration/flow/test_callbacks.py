@@ -152,7 +152,7 @@ def test_an_amount_far_from_the_payments_worth_waits_for_an_operator(rig: Rig) -
     rig.pay_out(opened, "14.99")
     with pytest.raises(BatchConflict, match="operator"):
         rig.call_back(rig.response(opened, "14.99"))
-    rig.sql("UPDATE batch_conversions SET amount_accepted_at = NOW()")
+    rig.sql("UPDATE batch_conversions SET accepted_usdt = 14.99, amount_accepted_at = NOW()")
     assert rig.call_back(rig.response(opened, "14.99")).records_updated == 1
 
 
@@ -228,6 +228,10 @@ def test_a_payout_for_a_batch_that_was_given_up_is_told(rig: Rig, caplog: pytest
     rig.peers.exchange.expire(opened["cn_api_id"])
     rig.clock.forward(minutes=21)
     rig.check()
-    with pytest.raises(BatchConflict, match="failed"):
-        rig.call_back(rig.response(opened, "29.00"))
+    rig.peers.exchange.revive(opened["cn_api_id"], Decimal("29.00"))
+    for _ in range(2):
+        with pytest.raises(BatchConflict, match="given up"):
+            rig.call_back(rig.response(opened, "29.00"))
+    assert rig.batches()[0]["late_usdt_received"] == Decimal("29.00")
+    assert len(rig.sql("SELECT id FROM batch_events WHERE event = 'batch.paid_late'")) == 1
     assert any(getattr(record, "event", "") == "paid_after_failure" for record in caplog.records)

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from shared.errors import CheckInProgress
+from shared.flow.check import CHECK_LOCK, run_check
 from shared.model.reasons import Reason
 from tests.rig import WALLET_ETH, WALLET_USDT, Rig
 
@@ -118,9 +120,6 @@ def test_rows_without_usable_dollars_are_left_and_counted(rig: Rig) -> None:
 def test_a_second_check_beside_the_first_ends_well(rig: Rig) -> None:
     """One check in flight: the other one says so and does nothing."""
     rig.pay("25.00")
-    rig.connection.autocommit = True
-    from shared.flow.check import CHECK_LOCK
-
     rig.sql(f"SELECT pg_advisory_lock({CHECK_LOCK})")
     assert rig.check().reason == Reason.CHECK_IN_PROGRESS
     rig.sql(f"SELECT pg_advisory_unlock({CHECK_LOCK})")
@@ -143,3 +142,23 @@ def test_the_oldest_payments_that_fit_go_first_and_the_rest_follows(rig: Rig) ->
     (row,) = rig.checks()
     assert row["batches_opened"] == 2
     assert len(rig.orders()) == 2
+
+
+def test_a_forced_tick_during_another_check_comes_again(rig: Rig) -> None:
+    """An ordinary one ends well, since the other check does what it would."""
+    rig.pay("5.00")
+    with rig.wire_check().database.exclusive(CHECK_LOCK):
+        assert rig.check().reason == Reason.CHECK_IN_PROGRESS
+        with pytest.raises(CheckInProgress):
+            rig.check(forced=True)
+    assert rig.check(forced=True).reason == Reason.FORCED
+
+
+def test_a_forced_tick_that_is_an_hour_late_is_an_ordinary_one(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody wants by now what was wanted then; it is said."""
+    rig.pay("5.00")
+    sent_at = rig.clock() - timedelta(minutes=61)
+    assert run_check(rig.check_dependencies, forced=True, told_at=sent_at).reason == Reason.BELOW_THRESHOLD
+    assert any(getattr(record, "event", "") == "force_expired" for record in caplog.records)
+    sent_at = rig.clock() - timedelta(minutes=59)
+    assert run_check(rig.check_dependencies, forced=True, told_at=sent_at).reason == Reason.FORCED

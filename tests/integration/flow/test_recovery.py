@@ -9,7 +9,7 @@ import pytest
 from grpc import StatusCode
 
 from sandbox.wire import faults
-from shared.flow.ordering import ORDER_REPEATABLE_FOR
+from shared.flow.batch.ordering import ORDER_REPEATABLE_FOR
 from shared.model.reasons import Reason
 from tests.rig import QUEUE, Rig
 

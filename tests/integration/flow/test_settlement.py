@@ -8,8 +8,8 @@ import pytest
 
 from sandbox.changenow.market import ETH_TO_USDT
 from shared.errors import BatchConflict, RuleViolated
+from shared.flow.batch.settlement import Payout, Settlement, settle
 from shared.flow.batches import lock_batch
-from shared.flow.settlement import Settlement, settle
 from shared.model.money import distribute_usdt_proportionally, from_units
 from tests.rig import Rig
 
@@ -20,11 +20,12 @@ def seeded_batch(rig: Rig, rows: list[tuple[str, Decimal]], amount_usdt: Decimal
     exchange = rig.peers.exchange.open_exchange(ETH_TO_USDT, Decimal("0.01"), "0x" + "1" * 40, None)
     rig.sql(
         "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, cn_api_id,"
-        " payin_address, opened_because, amount_accepted_at)"
-        " VALUES (gen_random_uuid(), CAST(%s AS numeric), 20, %s, %s, 'forced', NOW())",
+        " payin_address, opened_because, accepted_usdt, amount_accepted_at)"
+        " VALUES (gen_random_uuid(), CAST(%s AS numeric), 20, %s, %s, 'forced', CAST(%s AS numeric), NOW())",
         total_usd,
         exchange.id,
         exchange.payin_address,
+        amount_usdt,
     )
     (batch,) = rig.sql("SELECT * FROM batch_conversions WHERE cn_api_id = %s", exchange.id)
     rig.sql(
@@ -99,7 +100,7 @@ def settle_directly(rig: Rig, batch: dict[str, Any], amount_usdt: Decimal) -> in
     with rig.callback_dependencies.database.transaction() as transaction:
         locked = lock_batch(transaction, batch["batch_conversion_id"])
         assert locked is not None
-        return settle(transaction, locked, Settlement(amount_usdt, "0xab", "callback"), rig.clock())
+        return settle(transaction, locked, Settlement(Payout(amount_usdt), "0xab", "callback"), rig.clock())
 
 
 def weights_of(chance: random.Random, count: int, total_units: int) -> list[int]:

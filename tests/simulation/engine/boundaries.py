@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 SHARED: Final = Path(str(shared.__file__)).parent
-ADAPTERS: Final = frozenset({"database", "statements", "changenow", "cloud_tasks", "secret_manager", "pubsub"})
+ADAPTERS: Final = frozenset(
+    {"database", "driver_errors", "statements", "changenow", "cloud_tasks", "secret_manager", "pubsub"}
+)
 SERVICES: Final = {"CloudTasks": "tasks", "SecretManagerService": "secrets", "Publisher": "events"}
 GRPC_DOORS: Final = ("__call__", "with_call", "future")
 

@@ -93,6 +93,14 @@ SCENARIOS: Final[dict[str, tuple[Conditions, tuple[Action, ...]]]] = {
     ),
     "an exchange sent back": (replace(CALM, course="refund"), (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check())),
     "an exchange failed": (replace(CALM, course="fail"), (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check())),
+    "an exchange failed, and paid out after all": (
+        replace(CALM, course="late", manner="silent"),
+        (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check(), Wait(30 * MINUTE), Check(), Wait(3 * HOUR), Check()),
+    ),
+    "an exchange failed, paid out after all, and reported": (
+        replace(CALM, course="late"),
+        (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check(), Wait(3 * HOUR)),
+    ),
 }
 
 

@@ -10,10 +10,11 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from shared.errors import BatchConflict, DatabaseUnavailable, OrderUnknown
-from shared.flow import callback, check, check_record, opening, ordering, quoting, reconciliation, settlement
+from shared.flow import callback, check, check_record, opening, quoting
+from shared.flow.batch import ending, ordering, settlement
+from shared.flow.batch.settlement import Settlement
 from shared.flow.batches import read_batch
 from shared.flow.context import CheckContext
-from shared.flow.settlement import Settlement
 from shared.model.batch import Batch
 from shared.model.decision import Pending
 from shared.model.exchange import CreatedExchange, ExchangeState, Phase
@@ -23,7 +24,8 @@ from shared.model.quote import Offer
 from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
 from shared.outside.changenow import ChangeNow
 from shared.outside.cloud_tasks import OrderQueue
-from shared.outside.database import Session, Transaction, translate_errors
+from shared.outside.database import Session, Transaction
+from shared.outside.driver_errors import translate_errors
 from tests.simulation.history.generator import generate
 from tests.simulation.history.vocabulary import History
 
@@ -131,7 +133,7 @@ def _unknown_is_failed() -> Planted:
         try:
             original(check, batch)
         except OrderUnknown:
-            ordering.release(check, batch, "no answer")
+            ending.release(check, batch, "no answer")
 
     return patch.object(ordering, "_send_order", certain)
 
@@ -259,7 +261,7 @@ def _replay_refused() -> Planted:
 
 def _callback_is_believed() -> Planted:
     """The callback's amount is distributed without asking ChangeNow."""
-    return patch.object(callback, "_confirm_amount", lambda _, report: report.received_usdt)
+    return patch.object(callback, "_confirm_payout", lambda _, report: settlement.Payout(report.received_usdt))
 
 
 @contextmanager
@@ -280,19 +282,23 @@ def _dollars_as_guarded_ether() -> Planted:
 def _released_in_two_steps() -> Iterator[None]:
     """A failed batch and its payments are written in two transactions."""
 
-    def release(check: CheckContext, batch: Batch, failure: str, exchange_status: str | None = None) -> Batch:
+    def release(check: CheckContext, batch: Batch, failure: str, state: ExchangeState | None = None) -> Batch:
         with check.session.transaction() as transaction:
             transaction.execute(
                 "fail_batch",
                 batch_conversion_id=batch.batch_conversion_id,
                 failure_reason=failure,
-                exchange_status=exchange_status,
+                exchange_status=state.status if state else None,
+                deposit_eth=None,
+                payin_hash=None,
+                deposit_lost_at=None,
+                reconcile_after=None,
             )
         with check.session.transaction() as transaction:
             transaction.execute("release_payments", batch_conversion_id=batch.batch_conversion_id, now=check.now())
         return read_batch(check.session, batch.batch_conversion_id)
 
-    with patch.object(ordering, "release", release), patch.object(reconciliation, "release", release):
+    with patch.object(ordering, "release", release), patch.object(ending, "release", release):
         yield
 
 

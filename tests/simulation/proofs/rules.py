@@ -89,7 +89,10 @@ class Rules:
         for order in accepted:
             exchange = self._world.servers.exchange.exchange(order.cn_api_id)
             status = status_of[order.batch_conversion_id]
-            if exchange.status not in ("failed", "refunded", "expired") and status == "failed":
+            has_ended = any(
+                word in ("failed", "refunded", "expired") for word, _ in exchange.history
+            )  # also if revived
+            if not has_ended and status == "failed":
                 raise RuleBroken(
                     "no payment is given back while its swap goes on",
                     f"batch {order.batch_conversion_id} has failed, its exchange is {exchange.status} and paid",

@@ -41,8 +41,12 @@ PAY: Final = """
 PAYMENT: Final = """('client', 1, 9e7, 'eth', NOW(), CAST(%s AS numeric), '0xclient', 'usdt', 'eth',
     CAST(%s AS numeric), CAST(%s AS timestamp) - CAST(%s AS integer) * INTERVAL '1 second')"""
 ACCEPT: Final = """
-    UPDATE batch_conversions SET amount_accepted_at = CAST(%s AS timestamp)
-    WHERE conversion_status = 'swapping' AND amount_accepted_at IS NULL"""
+    UPDATE batch_conversions SET accepted_usdt = refused_usdt, amount_accepted_at = CAST(%s AS timestamp)
+    WHERE conversion_status = 'swapping' AND refused_usdt IS NOT NULL AND accepted_usdt IS DISTINCT FROM refused_usdt"""
+
+RESET: Final = """
+    INSERT INTO operator_acts (act, by_whom, acted_at)
+    VALUES ('breaker reset', 'an operator', CAST(%s AS timestamp) AT TIME ZONE 'UTC')"""
 
 
 def perform(world: "World", action: Action, depth: int = 0) -> None:
@@ -86,6 +90,7 @@ def _prepare(world: "World", action: Action) -> None:
             world.replace(instance)
         case Accept():
             world.observer.sql(ACCEPT, _naive(world))
+            world.observer.sql(RESET, _naive(world))
         case _:
             raise TypeError(f"{action} is no action")
 

@@ -124,6 +124,10 @@ class Peers:
         if course in ("fail", "refund"):
             getattr(office, course)(cn_api_id)
             return
+        if course == "late":
+            office.fail(cn_api_id)
+            world.plan(2 * HOUR, partial(self._pay_late, order, number, tx_hash))
+            return
         delay_s = random.randint(2 * MINUTE, 30 * MINUTE) if self._is_odd else MINUTE
         if course == "verify":
             office.verify(cn_api_id)
@@ -131,6 +135,13 @@ class Peers:
         if course == "slow":
             delay_s += random.randint(HOUR, 4 * HOUR)
         world.plan(delay_s, partial(self._finish, order, number, tx_hash, course))
+
+    def _pay_late(self, order: Order, number: int, tx_hash: str, running: "RunningAction") -> None:
+        """ChangeNow's support pays out what had failed."""
+        world, office = self._world, self._world.servers.exchange
+        amount_usdt = world.market.paid_out(office.exchange(order.cn_api_id).pair, order.from_amount)
+        office.revive(order.cn_api_id, amount_usdt)
+        self._plan_callbacks(order, number, tx_hash, amount_usdt)
 
     def _finish(self, order: Order, number: int, tx_hash: str, course: str, running: "RunningAction") -> None:  # noqa: PLR0917
         world, office = self._world, self._world.servers.exchange

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 DATABASE: Final = "simulation"
 TERMINATED_WITHIN_MS: Final = 5000
-TABLES: Final = "payout_accumulation, batch_conversions, threshold_checks, batch_events, batch_state_changes"
+TABLES: Final = (
+    "payout_accumulation, batch_conversions, threshold_checks, batch_events, batch_state_changes, released_payments,"
+    " operator_acts"
+)
 STATES: Final = "SELECT pid, state FROM pg_stat_activity WHERE pid IN (%s)"
 IDLE_MAX: Final = "SELECT EXTRACT(EPOCH FROM CAST(current_setting(%s) AS interval))"
 IDLE_IN_FAILED_TRANSACTION_MAX_S: Final = 180.0  # DATABASE_STATEMENT_TIMEOUT_S as it is by default

@@ -11,9 +11,11 @@ from functools import cached_property
 from typing import Any, Final
 
 from sandbox.changenow.market import Market
+from shared import logs
 from shared.errors import (
     BatchConflict,
     BatchUnknown,
+    CheckInProgress,
     DatabaseUnavailable,
     Refused,
     TokenRejected,
@@ -199,6 +201,9 @@ class World:
         except DatabaseUnavailable:
             self.journal.counts["checks failed for the database"] += 1
             return None
+        except CheckInProgress:
+            self.journal.counts["forced ticks sent back"] += 1
+            return None
         except (RuleBroken, TimeoutError):
             raise
         except Exception as error:
@@ -238,7 +243,9 @@ class World:
             self.journal.counts["unhealthy"] += 1
 
     def logged(self, event: str, fields: Mapping[str, Any]) -> None:
-        """Take in what a process said."""
+        """Take in what a process said; an error of its own is one, however well it was contained."""
+        if event == logs.Event.INTERNAL_ERROR:
+            raise RuleBroken("no process meets an error of its own", str(fields))
 
     def _task_taken(self, task: OrderTask) -> None:
         self.rules.order_taken(task)

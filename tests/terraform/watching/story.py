@@ -108,8 +108,10 @@ def a_failed_batch(rig: Rig) -> None:
 def paid_after_all(rig: Rig) -> None:
     """GCHostPay1 reports a payout for a batch that was given up."""
     a_failed_batch(rig)
+    (batch, *_) = rig.batches()
+    rig.peers.exchange.revive(batch["cn_api_id"], Decimal("24.50"))
     with suppress(MicroBatchError):
-        rig.call_back(rig.response(rig.batches()[0], "24.50"))
+        rig.call_back(rig.response(batch, "24.50"))
 
 
 def a_refunded_batch(rig: Rig) -> None:
@@ -121,6 +123,29 @@ def a_refunded_batch(rig: Rig) -> None:
     rig.peers.exchange.refund(exchange.id)
     rig.clock.forward(hours=1)
     rig.check()
+
+
+def too_many_refunds(rig: Rig) -> None:
+    """A second deposit comes back within the day: nothing new is opened."""
+    a_refunded_batch(rig)
+    rig.deposit(rig.batches()[1])
+    rig.peers.exchange.refund(rig.batches()[1]["cn_api_id"])
+    rig.clock.forward(hours=1)
+    rig.check()
+
+
+def an_exchange_that_nobody_may_see(rig: Rig) -> None:
+    """ChangeNow will not tell about one exchange."""
+    rig.pay("25.00")
+    rig.check()
+    rig.peers.exchange.faults.add(method="GET /exchange/by-id", action=faults.status(403), times=8)
+    rig.clock.forward(minutes=30)
+    rig.check()
+
+
+def forced_too_late(rig: Rig) -> None:
+    """A forced tick was on its way for two hours."""
+    run_check(rig.check_dependencies, forced=True, told_at=rig.clock() - timedelta(hours=2))
 
 
 def a_stuck_batch(rig: Rig) -> None:
@@ -221,7 +246,9 @@ STORIES: tuple[Callable[[Rig], None], ...] = (
     a_good_batch,
     a_late_batch,
     paid_after_all,
-    a_refunded_batch,
+    too_many_refunds,
+    an_exchange_that_nobody_may_see,
+    forced_too_late,
     a_stuck_batch,
     a_quote_below_value,
     an_implausible_amount,

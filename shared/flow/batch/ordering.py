@@ -5,20 +5,31 @@ before the next one speaks to anybody, so that a check that finds a batch in any
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 from shared import logs
-from shared.errors import ExchangeRefused, NoQuote, OrderRefused
-from shared.flow import events, quoting
+from shared.errors import (
+    ExchangeRefused,
+    ExchangeUnavailable,
+    MicroBatchError,
+    NoQuote,
+    OrderRefused,
+    OrderUnknown,
+    RuleViolated,
+)
+from shared.flow import quoting
+from shared.flow.batch.ending import release, release_lost
+from shared.flow.batch.order_record import log_order, note_order
+from shared.flow.batch.trouble import name_if_stuck, record_answer, record_no_answer
 from shared.flow.batches import read_batch
 from shared.flow.context import CheckContext
 from shared.model.batch import Batch
-from shared.model.exchange import CreatedExchange
+from shared.model.exchange import CreatedExchange, ExchangeState
 from shared.model.quote import Quote
+from shared.model.reasons import Reason
 from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
-from shared.outside.database import Transaction
 
 # A task's name is blocked "up to 24 hours" after its end: surely for minutes. An order whose fate is unknown may be
 # sent again under the same name for this long; later it might be a second one. A second one could be accepted while its
@@ -29,58 +40,54 @@ ORDER_REPEATABLE_FOR: Final = timedelta(minutes=20)
 # given up, so that no order can reach GCHostPay1 shortly before the end.
 EXCHANGE_ORDERABLE_FOR: Final = timedelta(hours=1)
 
+READY_ASKED_MAX: Final = 4
+READY_PAUSE_S: Final = 1.0
+
+
+def try_to_advance(check: CheckContext, batch: Batch) -> Reason | None:
+    """Advance a batch; what stopped it is said and returned where it would stop the next batch too.
+
+    A batch that had to be released stops nothing: its payments wait for another. Nor does an exchange that ChangeNow
+    will not tell us about: that is this batch's trouble alone.
+    """
+    try:
+        advance(check, batch)
+    except (ExchangeUnavailable, ExchangeRefused, RuleViolated) as error:
+        log_exchange_unavailable(error, batch)
+        reason = Reason.EXCHANGE_UNAVAILABLE
+    except (OrderUnknown, OrderRefused) as error:
+        logs.error(logs.Event.TASKS_UNAVAILABLE, str(error), **batch.facts)
+        reason = Reason.RESUME_FAILED
+    else:
+        return None
+    _give_back_in_time(check, batch)
+    return reason
+
 
 def advance(check: CheckContext, batch: Batch) -> None:
     """Take a batch from whatever state it is in to an order that Cloud Tasks has, or release it if that cannot be.
 
-    Raises ExchangeUnavailable, OrderUnknown, OrderRefused or DatabaseUnavailable; the next check goes on from there.
+    Raises ExchangeUnavailable, ExchangeRefused, RuleViolated (an exchange that another batch has), OrderUnknown,
+    OrderRefused or DatabaseUnavailable; the next check goes on from there.
     """
     if batch.cn_api_id is None:
         batch = _refresh_quote(check, batch)
         batch = _make_exchange(check, batch) if batch.status == "pending" else batch
-    elif _is_stale(check, batch):
-        batch = _look_at_exchange(check, batch)
     if batch.status == "swapping" and batch.task_enqueued_at is None:
-        _send_order(check, batch)
-
-
-def release(check: CheckContext, batch: Batch, failure: str, exchange_status: str | None = None) -> Batch:
-    """End a batch whose swap will not come, and give its payments back to the next one, in one transaction."""
-    with check.session.transaction() as transaction:
-        failed = fail_batch(transaction, batch, failure, exchange_status=exchange_status, now=check.now())
-    if failed:
-        logs.error(
-            logs.Event.BATCH_FAILED,
-            "Batch conversion failed",
-            **batch.facts | {"reason": failure, "exchange_status": exchange_status},
-        )
-    return read_batch(check.session, batch.batch_conversion_id)
-
-
-def fail_batch(
-    transaction: Transaction, batch: Batch, failure: str, *, exchange_status: str | None, now: datetime
-) -> bool:
-    """Fail a batch that is alive, give its payments back and record the event; returns False where it has ended."""
-    failed = transaction.execute(
-        "fail_batch",
-        batch_conversion_id=batch.batch_conversion_id,
-        failure_reason=failure[:255],
-        exchange_status=exchange_status,
-    )
-    if failed:
-        transaction.execute("release_payments", batch_conversion_id=batch.batch_conversion_id, now=now)
-        events.record(transaction, "batch.failed", batch.facts | {"reason": failure}, now)
-    return failed > 0
+        _order_when_payable(check, batch)
 
 
 def record_order(check: CheckContext, batch: Batch) -> None:
     """Put on record that the order is out, and tell of the batch; a callback may already have completed it."""
-    now = check.now()
     with check.session.transaction() as transaction:
-        if not transaction.execute("record_order", batch_conversion_id=batch.batch_conversion_id, now=now):
-            return
-        events.record(transaction, "batch.created", batch.facts, now)
-    logs.info(logs.Event.BATCH_CREATED, "Batch conversion created", **batch.facts)
+        is_new = note_order(transaction, batch, check.now())
+    if is_new:
+        log_order(batch)
+
+
+def log_exchange_unavailable(error: MicroBatchError, batch: Batch | None = None) -> None:
+    """Tell that ChangeNow did not answer as it should."""
+    logs.error(logs.Event.EXCHANGE_UNAVAILABLE, str(error), **(batch.facts if batch else {}))
 
 
 def _is_stale(check: CheckContext, batch: Batch) -> bool:
@@ -140,32 +147,71 @@ def _store_exchange(check: CheckContext, batch: Batch, created: CreatedExchange)
     )
 
 
-def _look_at_exchange(check: CheckContext, batch: Batch) -> Batch:
-    """Ask ChangeNow about an exchange left behind, before anybody is told to pay it.
+def _order_when_payable(check: CheckContext, batch: Batch) -> None:
+    """Order a batch once its exchange waits for the deposit: GCHostPay1 refuses for good what is paid too early.
 
     A deposit means that the order did go out; an exchange that ended releases the batch; so does one that is old, or a
-    price that moved too far, while surely nothing was ordered.
+    price that moved too far, while surely nothing was ordered. One that is not ready is left to the next check.
     """
+    state = _ask_until_ready(check, batch)
+    if state is None:
+        return
+    if state.has_deposit or not (state.is_unpaid or state.is_lost):
+        record_order(check, batch)
+    if state.is_lost:
+        release_lost(check, batch, state)
+    elif not state.is_unpaid:
+        return  # paid: ChangeNow's word settles it once it is done
+    elif batch.is_perhaps_ordered:
+        _send_order(check, batch)
+    elif _is_too_old(check, batch):
+        release(check, batch, "exchange_too_old")
+    elif not state.is_waiting:
+        record_answer(check, batch, state.status)
+    else:
+        batch = _require_still_worth(check, batch, batch.amount_eth or state.expected_eth)
+        if batch.status == "swapping":
+            _send_order(check, batch)
+
+
+def _ask_until_ready(check: CheckContext, batch: Batch) -> ExchangeState | None:
+    """Ask ChangeNow about an exchange, for a few seconds if it was only just made; None where it cannot be read."""
     assert batch.cn_api_id is not None
-    ordered_perhaps = batch.order_prepared_at is not None
     try:
         state = check.exchange.get_exchange(batch.cn_api_id)
-    except ExchangeRefused as refusal:
-        if ordered_perhaps or not refusal.is_not_found:
-            raise
-        return release(check, batch, "exchange_not_found")
-    if state.is_lost:
-        return release(check, batch, state.status, state.status)
-    if not state.is_unpaid:
-        record_order(check, batch)
-        return read_batch(check.session, batch.batch_conversion_id)
-    return batch if ordered_perhaps else _require_still_worth(check, batch, batch.amount_eth or state.expected_eth)
+        for _ in range(READY_ASKED_MAX):
+            if not state.is_preparing:
+                break
+            check.sleep(READY_PAUSE_S)
+            state = check.exchange.get_exchange(batch.cn_api_id)
+    except (ExchangeRefused, ExchangeUnavailable) as error:
+        is_unknown = isinstance(error, ExchangeRefused) and error.is_not_found and _is_stale(check, batch)
+        if not batch.is_perhaps_ordered and (is_unknown or _is_too_old(check, batch)):
+            release(check, batch, "exchange_not_found" if is_unknown else "exchange_unreadable")
+        else:
+            record_no_answer(check, batch, error)
+        return None
+    return state
+
+
+def _is_too_old(check: CheckContext, batch: Batch) -> bool:
+    return check.now() - (batch.exchange_made_at or batch.created_at) > EXCHANGE_ORDERABLE_FOR
+
+
+def _give_back_in_time(check: CheckContext, batch: Batch) -> None:
+    """Give a batch back that surely was never ordered and could not be for an hour; name one that nobody is sure of."""
+    batch = read_batch(check.session, batch.batch_conversion_id)
+    if batch.status in ("pending", "swapping") and not batch.is_perhaps_ordered and _is_too_old(check, batch):
+        release(check, batch, "not_ordered_in_time")
+    elif batch.status in ("pending", "swapping"):
+        name_if_stuck(check, batch, "it could not be ordered")
 
 
 def _require_still_worth(check: CheckContext, batch: Batch, amount_eth: Decimal | None) -> Batch:
-    """Release a batch whose exchange, surely not ordered, is old, or no longer worth what the payments are."""
-    made_at = batch.exchange_made_at or batch.created_at
-    if amount_eth is None or check.now() - made_at > EXCHANGE_ORDERABLE_FOR:
+    """Quote a batch anew if its quote has aged; release it if the exchange is no longer worth what its payments are."""
+    if not _is_stale(check, batch):
+        return batch
+    if amount_eth is None:
         return release(check, batch, "exchange_too_old")
     try:
         quote = quoting.get_guarded_quote(check.exchange, amount_eth, batch.total_usd, check.policy)

@@ -9,25 +9,41 @@ from typing import Any, Final
 from shared import logs
 from shared.errors import BatchConflict, ExchangeUnfinished, RuleViolated
 from shared.flow import events
+from shared.flow.batch.order_record import note_order
 from shared.model.batch import Batch
 from shared.model.exchange import ExchangeState
 from shared.model.money import UNIT, dollars, is_within, plain, round_down, to_units
-from shared.outside.database import Transaction
+from shared.outside.database import Queries, Transaction
 
+DEPOSIT_DEVIATION_PCT: Final = Decimal(1)  # between the ETH ordered and the ETH that arrived
 AMOUNT_TOLERANCE_USDT: Final = Decimal("0.000001")  # USDT has six decimals on Ethereum
+
+
+@dataclass(frozen=True)
+class Payout:
+    """What an exchange paid out (eight decimals, rounded down), and for what deposit, where it says so."""
+
+    received_usdt: Decimal
+    deposit_eth: Decimal | None = None
+    payin_hash: str | None = None
 
 
 @dataclass(frozen=True)
 class Settlement:
     """What a batch is completed with; *settled_by* is callback, reconciliation or operator."""
 
-    received_usdt: Decimal
+    payout: Payout
     tx_hash: str | None
     settled_by: str
 
+    @property
+    def received_usdt(self) -> Decimal:
+        """The amount to distribute."""
+        return self.payout.received_usdt
 
-def require_payout(state: ExchangeState) -> Decimal:
-    """Return what the exchange paid out (eight decimals, rounded down).
+
+def require_payout(state: ExchangeState) -> Payout:
+    """Return what the exchange paid out.
 
     Raises ExchangeUnfinished while that is not known, BatchConflict where it will never be.
     """
@@ -35,7 +51,7 @@ def require_payout(state: ExchangeState) -> Decimal:
         raise BatchConflict(f"ChangeNow says {state.status}: no USDT was paid out for this exchange")
     if not state.is_finished or state.received_usdt is None:
         raise ExchangeUnfinished(f"ChangeNow says {state.status}: the amount is not final yet")
-    return round_down(state.received_usdt)
+    return Payout(round_down(state.received_usdt), state.deposit_eth, state.payin_hash)
 
 
 def agree(first_usdt: Decimal, second_usdt: Decimal) -> bool:
@@ -43,19 +59,43 @@ def agree(first_usdt: Decimal, second_usdt: Decimal) -> bool:
     return abs(first_usdt - second_usdt) <= AMOUNT_TOLERANCE_USDT
 
 
-def require_plausible(batch: Batch, amount_usdt: Decimal, deviation_pct: Decimal) -> None:
-    """Refuse, until an operator has accepted it, an amount that is not nearly worth the batch's dollars."""
-    if batch.amount_accepted_at is not None or is_within(amount_usdt, batch.total_usd, deviation_pct):
+def require_plausible(queries: Queries, batch: Batch, payout: Payout, *, deviation_pct: Decimal, now: datetime) -> None:
+    """Refuse an amount that is not nearly worth the batch's dollars, or that came of another deposit than was ordered.
+
+    The amount is put on record; an operator may accept that very amount. Raises BatchConflict.
+    """
+    objection = _find_objection(batch, payout, deviation_pct)
+    if objection is None:
         return
+    queries.execute(
+        "record_refused_amount",
+        batch_conversion_id=batch.batch_conversion_id,
+        refused_usdt=payout.received_usdt,
+        deposit_eth=payout.deposit_eth,
+        payin_hash=payout.payin_hash,
+        now=now,
+    )
     logs.error(
         logs.Event.AMOUNT_REFUSED,
-        f"Amount refused: {plain(amount_usdt)} USDT for {dollars(batch.total_usd)} is beyond "
-        f"{plain(deviation_pct)} % - nothing distributed; to accept it: "
-        f"./microbatch accept {batch.batch_conversion_id} --amount {plain(amount_usdt)}",
-        received_usdt=amount_usdt,
+        f"Amount refused: {objection} - nothing distributed; to accept it: "
+        f"./microbatch accept {batch.batch_conversion_id} --amount {plain(payout.received_usdt)}",
+        received_usdt=payout.received_usdt,
+        deposit_eth=payout.deposit_eth,
         **batch.facts,
     )
     raise BatchConflict("the amount received is too far from what the payments are worth; an operator must accept it")
+
+
+def _find_objection(batch: Batch, payout: Payout, deviation_pct: Decimal) -> str | None:
+    if batch.accepted_usdt is not None and agree(batch.accepted_usdt, payout.received_usdt):
+        return None
+    if not is_within(payout.received_usdt, batch.total_usd, deviation_pct):
+        received = plain(payout.received_usdt)
+        return f"{received} USDT for {dollars(batch.total_usd)} is beyond {plain(deviation_pct)} %"
+    deposit_eth, ordered_eth = payout.deposit_eth, batch.amount_eth
+    if deposit_eth and ordered_eth and not is_within(deposit_eth, ordered_eth, DEPOSIT_DEVIATION_PCT):
+        return f"{plain(deposit_eth)} ETH were deposited, {plain(ordered_eth)} ordered"
+    return None
 
 
 def settle(transaction: Transaction, batch: Batch, settlement: Settlement, now: datetime) -> int:
@@ -63,6 +103,8 @@ def settle(transaction: Transaction, batch: Batch, settlement: Settlement, now: 
 
     *batch* is locked by this transaction and swapping. The database refuses shares that do not sum to the amount.
     """
+    if batch.reason is not None and batch.task_enqueued_at is None:  # the callback was faster than the check's record
+        note_order(transaction, batch, now)
     records_updated = distribute(transaction, batch, settlement, now)
     transaction.execute(
         "finalize_batch_conversion",
@@ -70,6 +112,8 @@ def settle(transaction: Transaction, batch: Batch, settlement: Settlement, now: 
         received_usdt=settlement.received_usdt,
         tx_hash=settlement.tx_hash,
         settled_by=settlement.settled_by,
+        deposit_eth=settlement.payout.deposit_eth,
+        payin_hash=settlement.payout.payin_hash,
         now=now,
     )
     events.record(transaction, "batch.completed", _facts(batch, settlement), now)
