@@ -1,12 +1,14 @@
 """The deployed database after the migrations: what was there is as it was, and what a batch needs is known."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ops.schema.migrate import check, migrate
-from ops.schema.migration_files import read_migrations
+from ops.schema.migration_files import FOLDER, read_migrations
+from ops.schema.migration_run import MigrationFailedError
 from tests.neighbours.conftest import ODD_ROWS, TO_DOCUMENT, TO_NOVEMBER, sessions
 from tests.sessions import query
 
@@ -128,6 +130,24 @@ def test_the_key_stays_unchecked_where_a_payment_points_nowhere(deployed_url: st
         "SELECT convalidated FROM pg_constraint WHERE contype = 'f' AND conrelid = 'payout_accumulation'::REGCLASS"
     )
     assert query(deployed_url, validated) == [(False,)]
+
+
+@pytest.mark.parametrize("number", range(1, len(TITLES) + 1))
+def test_cut_off_in_any_file_it_goes_on(odd_url: str, database_url: str, tmp_path: Path, number: int) -> None:
+    """A run that ends after all but the last word of a file is repeated whole, and comes to the same end."""
+    for file in FOLDER.glob("*.sql"):
+        (tmp_path / file.name).write_text(file.read_text())
+    cut = tmp_path / f"{TITLES[number - 1]}.sql"
+    whole = cut.read_text()
+    cut.write_text(whole.replace("SELECT COUNT(*) FROM filled) AS done", "SELECT 1 / 0) AS done", 1))
+    if cut.read_text() == whole:
+        cut.write_text(f"{whole}\nSELECT 1 / 0;\n")
+    with pytest.raises(MigrationFailedError, match="division by zero"):
+        migrate(sessions(odd_url), folder=tmp_path)
+    cut.write_text(whole)
+    assert migrate(sessions(odd_url), folder=tmp_path) == TITLES[number - 1 :]
+    for what, sql in OURS.items():
+        assert query(odd_url, sql) == query(database_url, sql), what
 
 
 @pytest.mark.parametrize("shape", ["", TO_NOVEMBER, TO_DOCUMENT], ids=["october", "november", "document"])

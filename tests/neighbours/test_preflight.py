@@ -125,6 +125,21 @@ def test_what_cannot_be_carried_stops_it(deployed_url: str, obstacle: Obstacle) 
     assert migrate(sessions(deployed_url)) != []
 
 
+def test_batch_ids_as_text_on_both_sides(deployed_url: str) -> None:
+    """Two columns and the key between them: what the two refusals say to type, typed in turn, makes way."""
+    query(
+        deployed_url,
+        OLD_BATCH_IDS_AS_TEXT + "ALTER TABLE batch_conversions ALTER COLUMN batch_conversion_id TYPE VARCHAR(50);"
+        " ALTER TABLE payout_accumulation ADD CONSTRAINT fk_batch_conversion"
+        " FOREIGN KEY (batch_conversion_id) REFERENCES batch_conversions (batch_conversion_id)",
+    )
+    stops = refusal(deployed_url).findings
+    assert [stop.name for stop in stops] == ["column_type", "column_type"]
+    for stop in stops:
+        query(deployed_url, str(stop.to_type))
+    assert migrate(sessions(deployed_url)) != []
+
+
 def test_batch_ids_that_are_no_uuids_are_named(deployed_url: str) -> None:
     """The statement to type would fail on those: their rows come with it."""
     query(deployed_url, OLD_BATCH_IDS_AS_TEXT + ODD_ROWS.replace("AS UUID), is_paid_out", "AS VARCHAR), is_paid_out"))

@@ -104,7 +104,7 @@ WHERE batch_conversion_id::TEXT !~* '^[0-9a-f]{{8}}-?([0-9a-f]{{4}}-?){{3}}[0-9a
 
 # A foreign key between two columns stands in the way of changing the type of either; the migrations make it anew.
 _KEYS_OVER: Final = """
-SELECT FORMAT('ALTER TABLE %s DROP CONSTRAINT %I;', conrelid::REGCLASS, conname)
+SELECT FORMAT('ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I;', conrelid::REGCLASS, conname)
 FROM pg_constraint JOIN pg_attribute ON attname = '{name}' AND attrelid = TO_REGCLASS('{table}')
 WHERE contype = 'f'
     AND ((conrelid = attrelid AND attnum = ANY (conkey)) OR (confrelid = attrelid AND attnum = ANY (confkey)))
