@@ -36,6 +36,7 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("policy", "ops.verbs.steer.policy", "Show or set the policy, pause or resume batching."),
         Verb("release", "ops.verbs.steer.release", "End a batch that surely was not paid; its payments wait again."),
         Verb("resend", "ops.verbs.steer.resend", "Send a lost payment order once more."),
+        Verb("breaker", "ops.verbs.steer.breaker", "Show the deposits that were lost, or open batches again."),
         Verb("mend", "ops.verbs.steer.mend", "Give a payment that can never be claimed the dollars it is worth."),
         Verb("accept", "ops.verbs.steer.accept", "Accept the unusual amount that arrived for a batch."),
     ),

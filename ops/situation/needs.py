@@ -81,11 +81,9 @@ def _of_batches(situation: Situation) -> Iterator[Need]:
             f"batch {name[:8]} was given up, and {plain(batch['late_usdt_received'])} USDT arrived after all",
             f"./microbatch batch {name}",
         )
-    if situation.breaker["deposits"]:
-        lost = count(situation.breaker["deposits"], "deposit")
-        yield Need(
-            f"{lost} lost within a day, {plain(situation.breaker['deposit_eth'])} ETH", "./microbatch breaker show"
-        )
+    if lost := situation.breaker["recent"] or situation.breaker["unreturned"]:
+        said = f"{count(lost, 'deposit')} lost, {situation.breaker['unreturned']} not known to have come back"
+        yield Need(said, "./microbatch breaker show")
 
 
 def _of_payments(situation: Situation) -> Iterator[Need]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from shared.flow.breaker import COUNTED_FOR
 from shared.flow.check import CHECK_LOCK
 from shared.outside.database import Row, Transaction
 
@@ -53,7 +54,7 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
     """Read everything; no statement's cost grows with the history."""
     pending = transaction.row("sum_claimable")
     levers = transaction.row("get_levers_in_force")
-    breaker = transaction.row("sum_lost_deposits", since=now - PACE_SPAN)
+    breaker = transaction.row("count_lost_deposits", since=now - COUNTED_FOR)
     pace = transaction.row("sum_arrivals", since=now - PACE_SPAN)
     events = transaction.row("count_unpublished_events")
     assert pending

@@ -127,3 +127,14 @@ SELECT COUNT(*) AS held_payments, COALESCE(SUM(accumulated_eth), 0) AS held_usd,
     COALESCE(SUM(accumulated_amount_usdt) FILTER (WHERE conversion_status = 'completed'), 0) AS shares_usdt
 FROM payout_accumulation
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid);
+
+-- name: list_lost_deposits
+-- Deposits that ended without a payout since the breaker was last reset, newest first.
+SELECT id AS number, batch_conversion_id, deposit_lost_at AT TIME ZONE 'UTC' AS deposit_lost_at, deposit_eth,
+    failure_reason, exchange_status, payin_hash
+FROM batch_conversions
+WHERE conversion_status = 'failed'
+    AND late_usdt_received IS NULL
+    AND deposit_lost_at > COALESCE(
+        (SELECT MAX(acted_at) AT TIME ZONE 'UTC' FROM operator_acts WHERE act = 'breaker reset'), '-infinity')
+ORDER BY deposit_lost_at DESC, id DESC;

@@ -58,16 +58,6 @@ WHERE conversion_status = 'failed' AND late_seen_at >= CAST(:since AS timestampt
 ORDER BY id DESC
 LIMIT CAST(:batches_max AS integer);
 
--- name: sum_lost_deposits
--- Deposits that ended without a payout since the breaker was last reset, at most a day back.
-SELECT
-    COUNT(batch.deposit_lost_at) AS deposits,
-    COALESCE(SUM(batch.deposit_eth), 0) AS deposit_eth,
-    MAX(reset.acted_at) AS reset_at
-FROM (SELECT MAX(acted_at) AS acted_at FROM operator_acts WHERE act = 'breaker reset') AS reset
-LEFT JOIN batch_conversions AS batch ON batch.conversion_status = 'failed'
-    AND batch.deposit_lost_at >= GREATEST(CAST(:since AS timestamptz), reset.acted_at) AT TIME ZONE 'UTC';
-
 -- name: get_cut_over
 -- From when on payments are ours, and whether that is still to be decided.
 SELECT is_wanted, CASE WHEN ISFINITE(ours_from) THEN ours_from AT TIME ZONE 'UTC' END AS ours_from, decided_by

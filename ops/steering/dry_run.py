@@ -12,6 +12,7 @@ from ops.situation.reasons import explain_reason
 from ops.steering.evidence import make_context
 from shared.errors import NoQuote
 from shared.flow.batch.ordering import ORDER_REPEATABLE_FOR
+from shared.flow.breaker import is_breaker_open
 from shared.flow.check_record import Snapshot, get_total_pending_usd
 from shared.flow.context import CheckContext
 from shared.flow.levers import get_micro_batch_policy, get_micro_batch_threshold
@@ -114,5 +115,5 @@ def _forecast(check: CheckContext, snapshot: Snapshot) -> Forecast:
         "list_batches_to_resume", repeatable_since=check.now() - ORDER_REPEATABLE_FOR, batches_max=LEFT_MAX
     )
     opening = _DryOpening(check, snapshot)
-    reason = opening.open_what_is_due()
+    reason = Reason.DEPOSITS_LOST if is_breaker_open(check) else opening.open_what_is_due()
     return Forecast(opening.snapshot, reason, opening.offer, len(left))

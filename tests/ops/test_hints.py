@@ -30,7 +30,7 @@ SAMPLES = {
     "SECONDS": "60",
 }
 SPEAKS_OF_MANY_VERBS = {("VERB",), ("deploy",), ("threshold",)}
-NOT_THERE_YET = {"fence", "breaker"}
+NOT_THERE_YET = {"fence"}
 
 
 def hinting_files() -> list[Path]:
