@@ -123,6 +123,6 @@ def test_what_the_page_names_exists() -> None:
     root = FILE.parents[2]
     text = (root / "docs" / "peers.md").read_text()
     read = (root / "sandbox" / "commands.py").read_text() + (root / "terraform" / "variables_batching.tf").read_text()
-    named = set(re.findall(r"`(SANDBOX_[A-Z0-9_]+)`|`(gchostpay1_\w+) = ", text))
+    named = set(re.findall(r"\b(SANDBOX_[A-Z0-9_]+)=|`(gchostpay1_\w+) = ", text))
     assert len(named) == 3
     assert all(f'"{sandbox or terraform}"' in read for sandbox, terraform in named)
