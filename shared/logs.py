@@ -3,6 +3,7 @@
 What alerts and dashboards count is the ``event`` field, one of the words in Event.
 """
 
+import base64
 import contextvars
 import json
 import logging
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Final, Protocol
 
 from shared.model.money import plain
@@ -58,6 +59,7 @@ class Headers(Protocol):
         """Return a header's value, or the default."""
 
 
+_BASE64_CHARACTERS_MIN: Final = 6  # a shorter run of letters stands in ordinary words
 _trace: contextvars.ContextVar[str | None] = contextvars.ContextVar("trace", default=None)
 
 
@@ -121,37 +123,78 @@ class JsonLines(logging.Formatter):
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         super().__init__()
         longest_first = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        spellings = [pattern for secret in longest_first for pattern in (_escaped(secret), *_in_base64(secret))]
+        self._secrets = re.compile("|".join(spellings)) if spellings else None
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line, without its newline."""
         line: dict[str, Any] = {
             "severity": record.levelname,
-            "message": record.getMessage(),
+            "message": self._blot(record.getMessage()),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
         }
         if event := getattr(record, "event", None):
             line["event"] = str(event)
         if trace_name := _trace.get():
             line["logging.googleapis.com/trace"] = trace_name
-        line |= {key: _value(value) for key, value in getattr(record, "fields", {}).items()}
+        line |= {key: self._value(value) for key, value in getattr(record, "fields", {}).items()}
         if record.exc_info:
-            line["stack_trace"] = self.formatException(record.exc_info)
-        return json.dumps(self._blot(line), ensure_ascii=False)
+            line["stack_trace"] = self._blot(self.formatException(record.exc_info))
+        return _shown(json.dumps(line, ensure_ascii=False))
 
-    def _blot(self, value: Any) -> Any:
+    def _blot(self, text: str) -> str:
         """Blot secrets out before the JSON is made, so that its escapes cannot hide one."""
-        if self._secrets is None:
-            return value
-        if isinstance(value, dict):
-            return {key: self._blot(inner) for key, inner in value.items()}
-        return self._secrets.sub("[secret]", value) if isinstance(value, str) else value
+        return self._secrets.sub("[secret]", text) if self._secrets else text
+
+    def _value(self, value: Any) -> Any:
+        """Return a field as JSON has it; a word of a fixed list stays whole, since alerts match on it."""
+        if isinstance(value, Enum):
+            return str(value)
+        if isinstance(value, Decimal):
+            return plain(value)
+        return value if value is None or isinstance(value, bool | int) else self._blot(str(value))
 
 
-def _value(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return plain(value)
-    return value if value is None or isinstance(value, bool | int) else str(value)
+def _escaped(secret: str) -> str:
+    """Match a secret as it is, or with any of its characters escaped (repr, JSON, also twice) or percent-quoted."""
+    return "".join(map(_escaped_character, secret))
+
+
+def _escaped_character(character: str) -> str:
+    named = {"\n": "n", "\r": "r", "\t": "t"}.get(character)
+    quoted = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+    ways = [
+        r"\\+" if character == "\\" else r"\\*" + re.escape(character),
+        rf"(?i:{quoted})",
+        rf"\\+(?i:x{ord(character):02x}|u{ord(character):04x})",
+    ]
+    if character == " ":
+        ways.append(r"\+")
+    if named:
+        ways.append(rf"\\+{named}")
+    return f"(?:{'|'.join(ways)})"
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """Match the whole characters that a secret gives in base64 at each of the three offsets it can stand at."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    for offset, first in ((0, 0), (1, 2), (2, 3)):
+        last = (offset + len(raw)) * 8 // 6  # what follows shares its bits with whatever comes after the secret
+        text = base64.b64encode(bytes(offset) + raw).decode()[first:last]
+        if len(text) >= _BASE64_CHARACTERS_MIN:
+            yield re.escape(text).replace(r"\+", "[+-]").replace("/", "[/_]")
+
+
+def _shown(line: str) -> str:
+    """Escape what a reader's screen would obey instead of showing: separators, controls, directions."""
+    return line if line.isprintable() else "".join(map(_shown_character, line))
+
+
+def _shown_character(character: str) -> str:
+    if character.isprintable():
+        return character
+    halves = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{halves[start : start + 4]}" for start in range(0, len(halves), 4))
 
 
 def _trace_name(project: str, headers: Headers) -> str | None:

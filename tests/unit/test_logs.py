@@ -1,13 +1,16 @@
 """A log line is one line of JSON, and holds no secret."""
 
+import base64
 import json
 import logging
 from collections.abc import Iterator
 from decimal import Decimal
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 from shared import logs
+from shared.model.reasons import Reason
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +60,61 @@ def test_secrets_are_blotted_out_wherever_they_stand(capsys: pytest.CaptureFixtu
     lines = [json.loads(text) for text in out.splitlines()]
     assert [line["severity"] for line in lines] == ["ERROR", "WARNING", "WARNING"]
     assert "Traceback" in lines[0]["stack_trace"]
+
+
+ODD = "p a/s\\s'w\"ord%+\n1"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        ODD,
+        repr(ODD)[1:-1],
+        repr(repr(ODD)),
+        json.dumps(ODD)[1:-1],
+        json.dumps(json.dumps(ODD)),
+        quote(ODD, safe=""),
+        quote(ODD).lower(),
+        quote_plus(ODD),
+        base64.b64encode(ODD.encode()).decode(),
+        base64.urlsafe_b64encode(b"user:" + ODD.encode() + b":end").decode(),
+        base64.b64encode(b"user1:" + ODD.encode()).decode(),
+    ],
+)
+def test_a_secret_is_blotted_in_every_spelling(spelling: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As itself, escaped once or twice, quoted for an address, and inside base64 at any of its three offsets."""
+    logs.configure([ODD])
+    logs.internal_error(ValueError(spelling))
+    logs.warning(logs.Event.CALLBACK_REFUSED, f"got {spelling}", reason=f"key {spelling}.")
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    for shown in (second["message"], second["reason"], first["stack_trace"].splitlines()[-1]):
+        assert "[secret]" in shown
+        assert not any(part in shown for part in ('w"ord', "ord", "b3Jk", "9yZ", "vcm"))
+
+
+def test_a_secret_that_is_a_word_of_ours_spoils_no_key_and_no_fixed_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """What alerts match on stays as it is, whatever a password says; free text is blotted all the same."""
+    logs.configure(["check", "WARNING", "severity", "reason", str(Reason.POLICY_UNREADABLE)])
+    logs.warning(
+        logs.Event.CHECK_COMPLETED, "the check said", decision=Reason.POLICY_UNREADABLE, reason="no check", check=1
+    )
+    line = json.loads(capsys.readouterr().out)
+    assert (line["event"], line["severity"], line["decision"]) == (
+        "check_completed",
+        "WARNING",
+        str(Reason.POLICY_UNREADABLE),
+    )
+    assert (line["message"], line["reason"], line["check"]) == ("the [secret] said", "no [secret]", 1)
+
+
+@pytest.mark.parametrize(
+    "character", ["\u2028", "\u2029", "\u202e", "\u200b", "\x7f", "\x85", "\x1b", "\ud800", "\U000e0001"]
+)
+def test_a_character_that_cannot_be_shown_is_escaped(character: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """No separator, no turn of the writing's direction and no control character reaches a reader raw."""
+    logs.configure()
+    logs.warning(logs.Event.CALLBACK_REFUSED, f"caf\u00e9 {character}", reason=character)
+    text = capsys.readouterr().out.removesuffix("\n")
+    assert text.isprintable()
+    assert "caf\u00e9" in text
+    assert json.loads(text)["reason"] == character
