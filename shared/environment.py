@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from shared.errors import MicroBatchError, SettingsInvalid
 from shared.model.money import parse_amount
+
+SECRET_CHARACTERS_MIN: Final = 8  # a shorter one is soon guessed, and blotting it out would spoil every other word
 
 
 class Need(StrEnum):
@@ -59,9 +61,18 @@ def read_settings(environ: Mapping[str, str], settings: Iterable[Setting]) -> di
     return values
 
 
+def parse_secret(text: str) -> str:
+    """Read a key or a password; what is wrong with one is said without showing any of it."""
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("holds a character other than printable ASCII (a line break inside?)")
+    if len(text) < SECRET_CHARACTERS_MIN:
+        raise ValueError(f"holds a secret of fewer than {SECRET_CHARACTERS_MIN} characters")
+    return text
+
+
 def parse_keys(text: str) -> tuple[str, ...]:
     """Read keys separated by commas."""
-    keys = tuple(key.strip() for key in text.split(",") if key.strip())
+    keys = tuple(parse_secret(key.strip()) for key in text.split(",") if key.strip())
     if not keys:
         raise ValueError("holds no key")
     return keys

@@ -23,6 +23,7 @@ from shared.environment import (
     parse_keys,
     parse_percent,
     parse_seconds,
+    parse_secret,
     read_settings,
 )
 
@@ -104,14 +105,14 @@ def _parse_database_url(text: str) -> DatabaseAddress:
     except ValueError as error:
         raise ValueError(problem) from error
     name = parts.path.lstrip("/")
-    if parts.scheme not in ("postgresql", "postgres") or not (host and name and parts.username):
+    if parts.scheme not in ("postgresql", "postgres") or not (host and name and parts.username and text.isprintable()):
         raise ValueError(problem)
     if parse_qsl(parts.query) or parts.fragment:
         raise ValueError("takes no options after the name")
     return DatabaseAddress(
         name=unquote(name),
         user=unquote(parts.username),
-        password=unquote(parts.password or ""),
+        password=parse_secret(unquote(parts.password)) if parts.password else "",
         host=host,
         port=port,
     )
@@ -141,7 +142,7 @@ DATABASE_SETTINGS: Final = (
     Setting("CLOUD_SQL_IP_TYPE", "`PUBLIC`, `PRIVATE` or `PSC`", _BOTH, parse_ip_type, default="PUBLIC"),
     Setting("DATABASE_NAME_SECRET", "the database's name, as the platform injects it", _BOTH, need=Need.ADDRESS),
     Setting("DATABASE_USER_SECRET", "its user", _BOTH, need=Need.ADDRESS),
-    Setting("DATABASE_PASSWORD_SECRET", "the user's password", _BOTH, need=Need.ADDRESS),
+    Setting("DATABASE_PASSWORD_SECRET", "the user's password", _BOTH, parse_secret, need=Need.ADDRESS),
     Setting("DATABASE_CONNECT_TIMEOUT_S", "how long connecting may take", _BOTH, parse_seconds, default="10"),
     Setting("DATABASE_STATEMENT_TIMEOUT_S", "how long a statement may take", _BOTH, parse_seconds, default="180"),
     Setting("DATABASE_LOCK_TIMEOUT_S", "how long a lock may be waited for", _BOTH, parse_seconds, default="20"),
@@ -154,7 +155,7 @@ SETTINGS: Final = (
         _BOTH,
         parse_keys,
     ),
-    Setting("CHANGENOW_API_KEY", "the key for ChangeNow's API", _BOTH),
+    Setting("CHANGENOW_API_KEY", "the key for ChangeNow's API", _BOTH, parse_secret),
     Setting("CHANGENOW_API_URL", "where that API is", _BOTH, parse_http_url, default=CHANGENOW_API_URL),
     Setting("HTTP_TIMEOUT_S", "how long ChangeNow may take for one answer", _BOTH, parse_seconds, default="10"),
     *DATABASE_SETTINGS,

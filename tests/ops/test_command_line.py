@@ -20,7 +20,7 @@ from tests.sessions import query
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL_VERBS = [verb for verbs in VERBS.values() for verb in verbs]
-NOWHERE = "postgresql://user:hunter2@127.0.0.1:9/name"
+NOWHERE = "postgresql://user:hunter2222@127.0.0.1:9/name"
 
 
 def launched(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -294,7 +294,7 @@ def test_command_without_a_database(postgres: Postgres) -> None:
     _, message = unset.communicate(timeout=30)
     assert (unset.returncode, len(message.splitlines())) == (1, 1), message
     assert "DATABASE_URL" in message
-    away = command("postgresql://someone:hunter2@127.0.0.1:1/nowhere")
+    away = command("postgresql://someone:hunter2222@127.0.0.1:1/nowhere")
     _, message = away.communicate(timeout=30)
     assert (away.returncode, len(message.splitlines())) == (3, 1), message
     assert "hunter2" not in message

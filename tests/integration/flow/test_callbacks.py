@@ -192,7 +192,7 @@ def test_an_amount_in_exponent_notation_is_an_amount(rig: Rig, batch: dict[str, 
 
 def test_an_old_signing_key_is_accepted_during_rotation(rig: Rig, batch: dict[str, Any]) -> None:
     """With two keys set, the peer may still sign with the old one."""
-    rig.overrides = {"SUCCESS_URL_SIGNING_KEY": "new-key, signing-key-for-tests\n"}
+    rig.overrides = {"SUCCESS_URL_SIGNING_KEY": "the-new-key, signing-key-for-tests\n"}
     rig.callback_dependencies = rig.wire_callback()
     assert rig.call_back(rig.response(batch, "48.50")).records_updated == 3
 

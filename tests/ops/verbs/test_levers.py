@@ -108,7 +108,7 @@ def test_a_mistyped_policy_can_be_paused_all_the_same(rig: Rig, shell: Shell) ->
 
 def test_a_lever_moves_while_the_database_is_away(rig: Rig, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pause cannot wait for it; what is not on record is said."""
-    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@127.0.0.1:9/name")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:password@127.0.0.1:9/name")
     typed = shell("threshold", "set", "30", "--yes", "--json")
     assert (typed.code, typed.document["recorded"]) == (0, False)
     assert "not on record" in typed.err

@@ -151,7 +151,7 @@ def test_rollback_pauses_even_without_a_database(
     outputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The database may be what the rollback is for."""
-    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:nothing@127.0.0.1:1/none")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody:password@127.0.0.1:1/none")
     with Responder(paused) as scheduler:
         assert main(["deploy", "rollback", str(outputs), "--scheduler-url", scheduler.url]) == Exit.TRY_AGAIN
         assert len(scheduler.requests) == 1

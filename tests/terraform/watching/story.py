@@ -26,7 +26,7 @@ from shared.outside.pubsub import EventPublisher
 from tests.rig import Rig
 
 Line = dict[str, Any]
-NOWHERE = "postgresql://nobody:nothing@127.0.0.1:1/none"
+NOWHERE = "postgresql://nobody:password@127.0.0.1:1/none"
 
 # A share is written one unit too high: a fault that only the database's own rule can see.
 TAMPER = """
