@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Final
 
 from shared.errors import TokenRejected, TokenUnreadable, ValueImpossible
-from shared.model.money import AMOUNT_MAX, decimal_from_double, pack_double
+from shared.model.money import AMOUNT_MAX, UNIT, decimal_from_double, pack_double
 
 SIGNATURE_BYTES: Final = 16
 TOKEN_CHARACTERS_MAX: Final = 2048
@@ -177,6 +177,6 @@ def _require_visible(text: str, what: str) -> str:
 
 def _read_received(value: float) -> Decimal:
     received_usdt = decimal_from_double(value)
-    if not 0 < received_usdt <= AMOUNT_MAX:
-        raise ValueImpossible("the received amount is not above 0, or larger than can be stored")
+    if not UNIT <= received_usdt <= AMOUNT_MAX:
+        raise ValueImpossible("the received amount is below one unit (1e-8), or larger than can be stored")
     return received_usdt

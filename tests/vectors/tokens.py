@@ -126,6 +126,7 @@ def good_responses() -> list[dict[str, Any]]:
         good("six decimals, as USDT has them", RESPONSE, actual_usdt_received="1.832669"),
         good("an amount that no double carries exactly", RESPONSE, actual_usdt_received="0.1"),
         good("a million and more", RESPONSE, actual_usdt_received="1234567.891234"),
+        good("an amount of one unit", RESPONSE, actual_usdt_received="0.00000001"),
         good("a hash of 255 bytes", RESPONSE, tx_hash="f" * 255),
         good("25 hours old", RESPONSE, timestamp=NOW_S - 90_000),
         good("60 seconds ahead", RESPONSE, timestamp=NOW_S + 60),
@@ -185,6 +186,12 @@ def refused_responses() -> list[dict[str, Any]]:
         refused("a line break in the hash", "impossible", right(RESPONSE, tx_hash="0x" + "ab" * 32 + "\n")),
         refused("no amount", "impossible", right(RESPONSE, actual_usdt_received="0")),
         refused("a negative amount", "impossible", right(RESPONSE, actual_usdt_received="-48.5")),
+        refused("an amount below one unit", "impossible", right(RESPONSE, actual_usdt_received="5.9e-273")),
+        refused("an amount just below one unit", "impossible", right(RESPONSE, actual_usdt_received="9.99999999e-9")),
+        # Another service's retry token, signed with the same key: its context stands where a batch id would.
+        refused(
+            "a context of seven letters for a batch id", "impossible", right(RESPONSE, batch_conversion_id="instant")
+        ),
         refused("an infinite amount", "impossible", right(RESPONSE, actual_usdt_received="inf")),
         refused("no number for an amount", "impossible", right(RESPONSE, actual_usdt_received="nan")),
         refused("more than 25 hours old", "untrusted", right(RESPONSE, timestamp=NOW_S - 90_001)),
