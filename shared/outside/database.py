@@ -5,6 +5,7 @@ each) and no module-wide parameter style has to be set.
 """
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from functools import cache, partial
 from typing import Any, Final
 
 from pg8000.dbapi import Connection
+from pg8000.exceptions import InterfaceError
 
 from shared.errors import DatabaseUnavailable, RuleViolated
 from shared.outside.driver_errors import get_reason, translate_errors
@@ -249,18 +251,26 @@ def _connect_tcp(settings: DatabaseSettings, startup: dict[str, str]) -> Connect
             database=address.name,
             password=address.password,
             sock=stream,
-            ssl_context=False if _is_loopback(stream) else None,
+            ssl_context=False if _is_loopback(stream) else _verifying_context(),
             application_name=APPLICATION,
             startup_params=startup,
         )
-    except BaseException:
+    except BaseException as error:
         stream.close()
+        if str(error) == "Server refuses SSL":
+            raise InterfaceError("the server offers no TLS, and no password goes to another host in clear") from error
         raise
     return connection
 
 
+@cache
+def _verifying_context() -> ssl.SSLContext:
+    """Check the server's certificate and name; an authority of one's own is named in OpenSSL's SSL_CERT_FILE."""
+    return ssl.create_default_context()
+
+
 def _is_loopback(stream: socket.socket) -> bool:
-    """Tell whether TLS would only cost: the driver builds a context of 20 ms for every connection that may use it."""
+    """Tell whether nothing leaves this machine, so that TLS would only cost."""
     peer = str(stream.getpeername()[0])
     return peer == "::1" or peer.startswith("127.")
 

@@ -1,0 +1,114 @@
+"""A password leaves this machine inside TLS alone, to a server that somebody vouches for."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from shared.errors import DatabaseUnavailable
+from shared.outside import database
+from shared.settings import load_database_settings
+
+PASSWORD = "a-long-password"
+SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+ASK_FOR_PASSWORD = b"R\x00\x00\x00\x08\x00\x00\x00\x03"
+
+
+@contextmanager
+def server(answer: bytes, certificate: Path | None = None) -> Iterator[tuple[int, bytearray, bytearray]]:
+    """Answer the wish for TLS and ask for the password in clear; yield the port, what came raw and what inside TLS."""
+    raw, inside = bytearray(), bytearray()
+
+    def serve() -> None:
+        stream, _ = listener.accept()
+        with stream, suppress(OSError):
+            stream.settimeout(5)
+            raw.extend(stream.recv(8))
+            stream.sendall(answer)
+            if certificate is None:
+                raw.extend(stream.recv(1000))
+                stream.sendall(ASK_FOR_PASSWORD)
+                raw.extend(stream.recv(1000))
+                return
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            with context.wrap_socket(stream, server_side=True) as private:
+                inside.extend(private.recv(1000))
+                private.sendall(ASK_FOR_PASSWORD)
+                inside.extend(private.recv(1000))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1], raw, inside
+        thread.join(10)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1, signed by itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a database")]), datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    file.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + signed.public_bytes(pem))
+    return file
+
+
+@pytest.fixture(autouse=True)
+def _as_if_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take loopback for another host: no other can be reached from a test."""
+    monkeypatch.setattr(database, "_is_loopback", lambda _: False)
+    database._verifying_context.cache_clear()
+    yield
+    database._verifying_context.cache_clear()
+
+
+def refusal(port: int) -> str:
+    """Connect, which must fail, and return why."""
+    url = f"postgresql://somebody:{PASSWORD}@127.0.0.1:{port}/name"
+    with pytest.raises(DatabaseUnavailable) as caught:
+        database.connect(load_database_settings({"DATABASE_URL": url}))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [b"N", b"E"])
+def test_a_server_without_tls_is_told_nothing(answer: bytes) -> None:
+    """Neither user nor password follow the wish for TLS, and the refusal says what is missing."""
+    with server(answer) as (port, raw, _):
+        assert "no TLS" in refusal(port)
+    assert bytes(raw) == SSL_REQUEST
+
+
+def test_a_server_that_nobody_vouches_for_is_told_nothing(certificate: Path) -> None:
+    """Whoever sits in between can make a certificate of its own."""
+    with server(b"S", certificate) as (port, _, inside):
+        assert "certificate verify failed" in refusal(port)
+    assert inside == b""
+
+
+def test_a_server_that_is_vouched_for_gets_the_password(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An authority of one's own is named in SSL_CERT_FILE."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with server(b"S", certificate) as (port, raw, inside):
+        refusal(port)
+    assert bytes(raw) == SSL_REQUEST
+    assert b"somebody" in inside
+    assert PASSWORD.encode() in inside
