@@ -116,8 +116,8 @@ def distributing(stage: Stage) -> list[dict[str, Any]]:
 def counts(stage: Stage) -> list[dict[str, Any]]:
     """How many payments are in which state, and how many of them have a share."""
     return stage.rig.sql(
-        "SELECT conversion_status AS status, COUNT(*) AS payments, COUNT(accumulated_amount_usdt) AS shares"
-        " FROM payout_accumulation GROUP BY 1 ORDER BY 1"
+        "SELECT conversion_status AS status, COUNT(*) AS payments,"
+        " COUNT(*) FILTER (WHERE is_conversion_complete) AS shares FROM payout_accumulation GROUP BY 1 ORDER BY 1"
     )
 
 
