@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from ops.command_line.table import VERBS, Verb
+from ops.command_line.verb_table import VERBS, Verb
 
 PROGRAM: Final = "./microbatch"
 

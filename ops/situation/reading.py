@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from shared.flow.breaker import COUNTED_FOR
-from shared.flow.check import CHECK_LOCK
+from shared.flow.check_lock import CHECK_LOCK
 from shared.outside.database import Row, Transaction
 
 IN_FLIGHT_MAX: Final = 200

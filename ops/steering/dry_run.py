@@ -15,8 +15,8 @@ from shared.flow.batch.ordering import ORDER_REPEATABLE_FOR
 from shared.flow.breaker import is_breaker_open
 from shared.flow.check_record import Snapshot, get_total_pending_usd
 from shared.flow.context import CheckContext
-from shared.flow.levers import get_micro_batch_policy, get_micro_batch_threshold
 from shared.flow.opening import Opening
+from shared.flow.threshold_and_policy import get_micro_batch_policy, get_micro_batch_threshold
 from shared.model.money import dollars, plain
 from shared.model.quote import Offer
 from shared.model.reasons import Reason

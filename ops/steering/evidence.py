@@ -14,7 +14,7 @@ from ops.outside.environment import check_settings
 from ops.outside.order_tasks import OrderTask, list_order_tasks
 from shared.errors import ExchangeRefused
 from shared.flow.batches import read_batch
-from shared.flow.check import CHECK_LOCK
+from shared.flow.check_lock import CHECK_LOCK
 from shared.flow.context import CheckContext, CheckDependencies
 from shared.model.batch import Batch
 from shared.model.exchange import ExchangeState

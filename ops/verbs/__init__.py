@@ -1,1 +1,1 @@
-"""The verbs, one file each, registered in ops/command_line/table.py; each file names its click command ``command``."""
+"""The verbs, one file each, listed in ops/command_line/verb_table.py; each names its click command ``command``."""

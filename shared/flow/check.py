@@ -13,14 +13,14 @@ from shared.flow.batch.reconciliation import reconcile_all
 from shared.flow.batch.trouble import contain
 from shared.flow.batches import read_batch
 from shared.flow.breaker import is_breaker_open
+from shared.flow.check_lock import CHECK_LOCK
 from shared.flow.check_record import Snapshot, get_total_pending_usd, log_check, record_waiting
 from shared.flow.context import CheckContext, CheckDependencies
-from shared.flow.levers import get_micro_batch_policy, get_micro_batch_threshold
 from shared.flow.opening import Opening
+from shared.flow.threshold_and_policy import get_micro_batch_policy, get_micro_batch_threshold
 from shared.model.reasons import Reason
 from shared.outside.database import Session
 
-CHECK_LOCK: Final = 0x6D69_6372_6F62  # "microb": one check in flight, in the whole database
 FORCE_VALID_FOR: Final = timedelta(hours=1)
 RESUMED_MAX: Final = 20  # a check; what is left waits for the next
 

@@ -11,7 +11,7 @@ import pytest
 
 from ops.command_line.database import STATEMENTS as OPS_STATEMENTS
 from ops.command_line.root import root
-from ops.command_line.table import VERBS, Verb
+from ops.command_line.verb_table import VERBS, Verb
 from sandbox.postgres.server import Postgres
 from shared.outside.statements import STATEMENTS
 from tests.ops.conftest import Shell

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from shared.errors import CheckInProgress
-from shared.flow.check import CHECK_LOCK, run_check
+from shared.flow.check import run_check
+from shared.flow.check_lock import CHECK_LOCK
 from shared.model.reasons import Reason
 from tests.rig import WALLET_ETH, WALLET_USDT, Rig
 

@@ -10,7 +10,8 @@ import pytest
 
 from shared.errors import DatabaseUnavailable, MicroBatchError
 from shared.flow import callback
-from shared.flow.check import CHECK_LOCK, run_check
+from shared.flow.check import run_check
+from shared.flow.check_lock import CHECK_LOCK
 from shared.model.reasons import Reason
 from shared.outside import database
 from tests.rig import Rig

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from sandbox.wire.faults import hang, refuse, status
-from shared.flow.check import CHECK_LOCK
+from shared.flow.check_lock import CHECK_LOCK
 from tests.ops.conftest import Shell
 from tests.rig import QUEUE, Rig, new_id
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ops.situation.reasons import SAID, explain_reason
-from shared.flow.check import CHECK_LOCK
+from shared.flow.check_lock import CHECK_LOCK
 from shared.model.reasons import Reason
 from tests.ops.conftest import Shell
 from tests.rig import Rig

@@ -21,7 +21,8 @@ from sandbox.pubsub.server import PubSub
 from sandbox.wire import faults
 from shared import logs
 from shared.errors import MicroBatchError
-from shared.flow.check import CHECK_LOCK, run_check
+from shared.flow.check import run_check
+from shared.flow.check_lock import CHECK_LOCK
 from shared.outside.pubsub import EventPublisher
 from tests.rig import Rig
 
