@@ -45,6 +45,7 @@ SCENARIOS: Final[dict[str, tuple[Conditions, tuple[Action, ...]]]] = {
         (TWENTY_FIVE, Check(), Wait(2 * HOUR), Repeat(0), Health()),
     ),
     "below the threshold": (CALM, (Pay((TEN,)), Check())),
+    "a payment without dollars": (CALM, (Pay((Payment("NaN"), TEN)), Check())),
     "a second check beside the first": (
         CALM,
         (TWENTY_FIVE, Check(faults=(Fault(0, Pause(0, (Check(1),)), "secrets"),))),

@@ -20,7 +20,7 @@ from shared.model.decision import Pending
 from shared.model.exchange import CreatedExchange, ExchangeState, Phase
 from shared.model.money import distribute_usdt_proportionally, from_units, round_down, to_units
 from shared.model.policy import Policy
-from shared.model.quote import Offer
+from shared.model.quote import Offer, Sums
 from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
 from shared.outside.changenow import ChangeNow
 from shared.outside.cloud_tasks import OrderQueue
@@ -275,7 +275,7 @@ def _dollars_as_ether() -> Iterator[None]:
 
 def _dollars_as_guarded_ether() -> Planted:
     """The dollars are taken for ether; the guard refuses every quote, and nothing is ever converted."""
-    return patch.object(quoting, "value_in_eth", lambda _, sums: round_down(sums.total_usd))
+    return patch.object(Sums, "value_in_eth", lambda sums, _: round_down(sums.total_usd))
 
 
 @contextmanager
