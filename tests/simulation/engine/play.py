@@ -5,9 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from sandbox.changenow.market import Market
-from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.model.reasons import Reason
-from tests.rig import PROJECT
 from tests.simulation.engine.boundaries import installed
 from tests.simulation.engine.chance import drawn_from
 from tests.simulation.engine.journal import Journal
@@ -47,6 +45,7 @@ def _played(servers: Servers, history: History) -> Result:
         for world.step, action in enumerate(history.actions):
             perform(world, action)
             world.rules.verify()
+            world.judge.verify_events()
         world.step = len(history.actions)
         _heal(world)
         _settle(world)
@@ -70,10 +69,8 @@ def _heal(world: World) -> None:
     world.set_market(
         Market(price, Decimal("0.5"), Decimal(0), network_fees=no_fees, min_eth=Decimal("0.00000001"), max_eth=None)
     )
-    servers.secrets.add_version(PROJECT, THRESHOLD_SECRET, "0.01")
-    policy = b'{"quote_deviation_pct": 60}'
-    servers.secrets.add_version(PROJECT, POLICY_SECRET, policy)
-    world.rules.policy_set(policy)
+    world.set_threshold(b"0.01")
+    world.set_policy(b'{"quote_deviation_pct": 60}')
 
 
 def _settle(world: World) -> None:
@@ -90,6 +87,7 @@ def _settle(world: World) -> None:
         world.wait(HOUR, running)
         world.rules.verify()
     world.rules.verify_rest()
+    world.judge.verify_events()
     world.wait(LATE_S, running)
     world.rules.verify_rest()
 

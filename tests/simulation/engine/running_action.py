@@ -55,6 +55,9 @@ class RunningAction:
         self.world = world
         self.depth = depth
         self.was_paused = False
+        self.has_faults = bool(faults)
+        self.kinds_met = set[str]()  # what its processes have spoken to so far
+        self.calls_met = set[str]()  # and what they asked for
         self._faults = list(faults)
         self._moments = Counter[str]()
         self._meanwhile: list[Meanwhile] = []
@@ -83,6 +86,9 @@ class RunningAction:
         self.world.journal.note(f"{'  ' * self.depth}{stage} {boundary.name}")
         indices = {word: self._moments[word] for word in (boundary.kind, boundary.call)}
         self._moments.update(indices.keys())
+        if stage == "after":
+            self.kinds_met.add(boundary.kind)
+            self.calls_met.add(boundary.call)
         if boundary.is_outer:
             self.world.journal.seen.setdefault((boundary.name, stage), boundary)
             self.world.journal.steps.setdefault((boundary.name, stage), []).append(self.world.step)

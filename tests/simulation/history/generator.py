@@ -101,10 +101,31 @@ class _Generator:
         """Tell what happens, from the first payment on."""
         told: list[Action] = [self._pay()]
         for _ in range(self._random.randint(5, 16)):
-            told += self._scene() if self._random.random() < 0.2 else [self._action(depth=0)]
+            told += self._scene() if self._random.random() < 0.35 else [self._action(depth=0)]
         return tuple(told)
 
     def _scene(self) -> list[Action]:
+        return self._recovery() if self._random.random() < 0.6 else self._lever_moved()
+
+    def _lever_moved(self) -> list[Action]:
+        """Tell of a lever that operators move, and of checks that nothing disturbs: they must follow it."""
+        random = self._random
+        lever: Action = self._threshold() if random.random() < 0.3 else self._policy()
+        return [
+            *([self._pay()] if random.random() < 0.7 else []),
+            lever,
+            Check(random.randrange(INSTANCES), random.random() < 0.4),
+            self._pay(),
+            Check(random.randrange(INSTANCES), random.random() < 0.2),
+        ]
+
+    def _threshold(self) -> SetThreshold:
+        return SetThreshold(self._random.choice(THRESHOLDS))
+
+    def _policy(self) -> SetPolicy:
+        return SetPolicy(json.dumps(self._random.choice(POLICIES)).encode())
+
+    def _recovery(self) -> list[Action]:
         """Tell a few actions that belong together: what a fault left behind is found again, soon or late."""
         random = self._random
         trap = self._fault(0) if random.random() < self._traps_are_any else random.choice(self._traps())
@@ -139,8 +160,8 @@ class _Generator:
             (4, lambda: Repeat(random.randrange(8), self._faults(depth))),
             (3, lambda: Forge(random.randrange(24))),
             (1, lambda: Health(self._faults(depth))),
-            (4, lambda: SetThreshold(random.choice(THRESHOLDS))),
-            (4, lambda: SetPolicy(json.dumps(random.choice(POLICIES)).encode())),
+            (4, self._threshold),
+            (4, self._policy),
             (4, self._move_market),
             (2, lambda: Skew(random.randrange(INSTANCES), random.choice(SKEWS))),
             (1, lambda: Restart(random.random() < 0.5)),

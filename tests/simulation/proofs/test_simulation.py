@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from tests.simulation.defects.planted import DEFECTS
 from tests.simulation.engine.play import Result, play
 from tests.simulation.history.generator import generate
 from tests.simulation.history.printing import print_history
 from tests.simulation.history.shrinking import shortest
 from tests.simulation.history.vocabulary import Check, Pay, Payment
-from tests.simulation.proofs.defects import DEFECTS
 from tests.simulation.world.peer_records import RuleBroken
 from tests.simulation.world.servers import Servers
 

@@ -1,13 +1,11 @@
 """What each action does to the world."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.changenow.market import Market
-from sandbox.peers.gchostpay1_tokens import Execution, encrypt_gchostpay1_to_microbatch_token
-from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
-from tests.rig import PROJECT, SIGNING_KEY
+from sandbox.peers.gchostpay1_tokens import Execution
 from tests.simulation.engine.running_action import RunningAction
 from tests.simulation.history.vocabulary import (
     Accept,
@@ -26,6 +24,7 @@ from tests.simulation.history.vocabulary import (
     Skew,
     Wait,
 )
+from tests.simulation.world.letters import Letter
 from tests.simulation.world.peer_records import Callback
 
 if TYPE_CHECKING:
@@ -38,8 +37,9 @@ PAY: Final = """
         accumulated_eth, client_wallet_address, client_payout_currency, client_payout_network,
         nowpayments_outcome_amount, created_at)
     VALUES """
-PAYMENT: Final = """('client', 1, 9e7, 'eth', NOW(), CAST(%s AS numeric), '0xclient', 'usdt', 'eth',
-    CAST(%s AS numeric), CAST(%s AS timestamp) - CAST(%s AS integer) * INTERVAL '1 second')"""
+PAYMENT: Final = """('client', 1, CAST(%s AS numeric), 'eth', NOW(), CAST(%s AS numeric), '0xclient',
+    'usdt', 'eth', CAST(%s AS numeric),
+    CAST(%s AS timestamp) - CAST(%s AS integer) * INTERVAL '1 second')"""
 ACCEPT: Final = """
     UPDATE batch_conversions SET accepted_usdt = refused_usdt, amount_accepted_at = CAST(%s AS timestamp)
     WHERE conversion_status = 'swapping' AND refused_usdt IS NOT NULL AND accepted_usdt IS DISTINCT FROM refused_usdt"""
@@ -75,10 +75,9 @@ def _prepare(world: "World", action: Action) -> None:
         case Pay(payments):
             _pay(world, payments)
         case SetThreshold(payload):
-            world.servers.secrets.add_version(PROJECT, THRESHOLD_SECRET, payload)
+            world.set_threshold(payload)
         case SetPolicy(payload):
-            world.servers.secrets.add_version(PROJECT, POLICY_SECRET, payload)
-            world.rules.policy_set(payload)
+            world.set_policy(payload)
         case MoveMarket(price, min_eth, max_eth):
             world.set_market(Market(eth_price_usd=price, min_eth=min_eth, max_eth=max_eth, slippage_pct=Decimal(0)))
         case Skew(instance, seconds):
@@ -96,9 +95,18 @@ def _prepare(world: "World", action: Action) -> None:
 
 
 def _pay(world: "World", payments: tuple[Payment, ...]) -> None:
-    values = [value for row in payments for value in (row.usd, row.eth, _naive(world), row.age_s)]
+    values = [value for row in payments for value in (_paid_usd(row), row.usd, row.eth, _naive(world), row.age_s)]
     world.observer.sql(PAY + ", ".join([PAYMENT] * len(payments)), *values)
     world.journal.counts["payments"] += len(payments)
+
+
+def _paid_usd(payment: Payment) -> str:
+    """What the user paid: the dollars before TelePay's fee of 3 %."""
+    try:
+        paid_usd = Decimal(payment.usd or "1") / Decimal("0.97")
+        return str(max(paid_usd, Decimal(1)).quantize(Decimal("0.01")))
+    except InvalidOperation:  # NaN
+        return "1"
 
 
 def _naive(world: "World") -> "datetime":
@@ -128,7 +136,5 @@ def _forge(world: "World", kind: int, running: RunningAction) -> None:
         {"tx_hash": ""},
     )
     facts |= odd[kind % len(odd)]
-    token = encrypt_gchostpay1_to_microbatch_token(Execution(**facts), SIGNING_KEY, int(world.now.timestamp()))
-    if kind % 3 == 2:
-        token = token[:-4] + "AAAA"
-    world.call_back(Callback(order.batch_conversion_id, token, world.now, is_true=False), running)
+    letter = Letter(Execution(**facts), world.now, is_damaged=kind % 3 == 2)
+    world.call_back(Callback(order.batch_conversion_id, letter.seal(), letter, is_true=False), running)

@@ -13,10 +13,10 @@ from sandbox.peers.gchostpay1_tokens import (
     UnreadableTokenError,
     UntrustedTokenError,
     decrypt_microbatch_to_gchostpay1_token,
-    encrypt_gchostpay1_to_microbatch_token,
 )
 from tests.rig import SIGNING_KEY
 from tests.simulation.world.cloud_tasks import ATTEMPTS_MAX, OrderTask, backoff_s
+from tests.simulation.world.letters import Letter
 from tests.simulation.world.peer_records import Accepted, Callback, RuleBroken, read_order
 
 if TYPE_CHECKING:
@@ -194,10 +194,9 @@ class Peers:
             self.call_back(soon_s + random.choice((0, 1, 3 * HOUR)), callback)
 
     def _callback(self, order: Order, tx_hash: str, amount_usdt: Decimal, *, is_true: bool = True) -> Callback:
-        now = self._world.now
-        execution = Execution(order.batch_conversion_id, order.cn_api_id, tx_hash, amount_usdt)
-        token = encrypt_gchostpay1_to_microbatch_token(execution, SIGNING_KEY, int(now.timestamp()))
-        return Callback(order.batch_conversion_id, token, now, is_true)
+        says = Execution(order.batch_conversion_id, order.cn_api_id, tx_hash, amount_usdt)
+        letter = Letter(says, self._world.now)
+        return Callback(order.batch_conversion_id, letter.seal(), letter, is_true)
 
     def call_back(self, delay_s: int, callback: Callback, attempt: int = 1) -> None:
         """Plan a callback's delivery, which Cloud Tasks repeats until it is taken."""

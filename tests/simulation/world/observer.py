@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 DATABASE: Final = "simulation"
 TERMINATED_WITHIN_MS: Final = 5000
-TABLES: Final = (
-    "payout_accumulation, batch_conversions, threshold_checks, batch_events, batch_state_changes, released_payments,"
-    " operator_acts"
-)
+WRITTEN_TABLES: Final = """
+    SELECT string_agg(quote_ident(relname), ', ') AS names FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN (%s)"""
+WRITTEN_BY_MIGRATIONS: Final = ("schema_migrations", "micro_batch_installation")
 STATES: Final = "SELECT pid, state FROM pg_stat_activity WHERE pid IN (%s)"
 IDLE_MAX: Final = "SELECT EXTRACT(EPOCH FROM CAST(current_setting(%s) AS interval))"
 IDLE_IN_FAILED_TRANSACTION_MAX_S: Final = 180.0  # DATABASE_STATEMENT_TIMEOUT_S as it is by default
@@ -63,8 +63,9 @@ class Observer:
         return next((row for row in self.batches() if str(row["id"]) == batch_id), None)
 
     def empty(self) -> None:
-        """Forget every row."""
-        self.sql(f"TRUNCATE {TABLES} RESTART IDENTITY CASCADE")
+        """Forget every row but those that the migrations wrote."""
+        kept = ", ".join(map(literal, WRITTEN_BY_MIGRATIONS))
+        self.sql(f"TRUNCATE {self.sql(WRITTEN_TABLES % kept)[0]['names']} RESTART IDENTITY CASCADE")
 
     def cut_off(self, backends: list[int]) -> None:
         """End these sessions at the server and wait until they are gone."""
@@ -92,6 +93,12 @@ class Observer:
                 if backend in state_of and 0 < _idle_max_s(state_of[backend], held) < idle_s
             ]
         )
+
+    def are_alive(self, process: "Process") -> bool:
+        """Whether every session of a process stands."""
+        self.forget_closed(process)
+        numbers = ", ".join(str(backend) for backend, _ in process.backends) or "0"
+        return 0 < len(self.sql(STATES % numbers)) == len(process.backends)
 
     def blocked_backends(self) -> set[int]:
         """The sessions that wait for a lock which another one holds."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sandbox.peers.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
 from tests.rig import SIGNING_KEY, decode
+from tests.simulation.world.letters import Letter
 
 
 class RuleBroken(BaseException):
@@ -28,11 +29,11 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Callback:
-    """A callback's token; *is_true* says whether ChangeNow agrees with it."""
+    """A callback: the letter and its sealed form; *is_true* says whether ChangeNow agrees with it."""
 
     batch_id: str
     token: str
-    sent_at: datetime
+    letter: Letter
     is_true: bool
 
 

@@ -47,7 +47,13 @@ class Servers:
             "SECRET_MANAGER_EMULATOR_HOST": self.secrets.address,
             "BATCH_EVENTS_TOPIC": TOPIC,
             "PUBSUB_EMULATOR_HOST": self.pubsub.address,
+            "RECEIVED_DEVIATION_PCT": "20",
         }
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no fault waits for its call."""
+        return not any(server.faults.waiting for server in (self.exchange, self.tasks, self.secrets, self.pubsub))
 
     def clear(self) -> None:
         """Forget the history before: rows are left to the world, which owns the observer."""

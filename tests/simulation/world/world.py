@@ -31,6 +31,8 @@ from tests.rig import PROJECT
 from tests.simulation.engine.journal import Journal
 from tests.simulation.engine.running_action import RunningAction
 from tests.simulation.history.vocabulary import Action, Check, History
+from tests.simulation.model.judge import Judge
+from tests.simulation.model.levers import Levers
 from tests.simulation.proofs.rules import Rules
 from tests.simulation.world.cloud_tasks import OrderTask
 from tests.simulation.world.gchostpay1 import Peers
@@ -65,6 +67,8 @@ class World:
         self.skews: dict[int, timedelta] = {}
         self.peers = Peers(self)
         self.rules = Rules(self)
+        self.levers = Levers()
+        self.judge = Judge(self)
         self._agenda: list[tuple[datetime, int, Event]] = []
         self._numbers = itertools.count()
         self._processes: dict[tuple[str, int, int], Process] = {}
@@ -79,8 +83,8 @@ class World:
         self.set_market(Market(eth_price_usd=self.history.conditions.price, slippage_pct=Decimal(0)))
         servers.tasks.time = self._seconds
         servers.tasks.taken = self._task_taken
-        servers.secrets.add_version(PROJECT, THRESHOLD_SECRET, "20.00\n")
-        servers.secrets.add_version(PROJECT, POLICY_SECRET, "{}")
+        self.set_threshold(b"20.00\n")
+        self.set_policy(b"{}")
         self.observer.empty()
 
     def close(self) -> None:
@@ -142,6 +146,19 @@ class World:
         self.servers.exchange.market = market
         self.rules.market_moved(market)
 
+    # The operators' levers
+
+    def set_threshold(self, payload: bytes) -> None:
+        """Add a version to the threshold's secret."""
+        self.servers.secrets.add_version(PROJECT, THRESHOLD_SECRET, payload)
+        self.levers.threshold_payload = payload
+
+    def set_policy(self, payload: bytes) -> None:
+        """Add a version to the policy's secret."""
+        self.servers.secrets.add_version(PROJECT, POLICY_SECRET, payload)
+        self.levers.policy_payload = payload
+        self.rules.policy_set(payload)
+
     # Processes
 
     def process(self, kind: str, instance: int, depth: int) -> Process:
@@ -195,15 +212,15 @@ class World:
         """Let a tick reach check_threshold; None where it failed and would be redelivered."""
         self.journal.counts["checks"] += 1
         process = self.process("check", check.instance, running.depth)
-        before = self.rules.before_check()
+        before, sight = self.rules.before_check(), self.judge.begin_check(check, process, running)
+        outcome = None
         try:
             outcome = running.play(process, lambda alive: run_check(alive.check, forced=check.forced))
         except DatabaseUnavailable:
             self.journal.counts["checks failed for the database"] += 1
-            return None
         except CheckInProgress:
             self.journal.counts["forced ticks sent back"] += 1
-            return None
+            running.was_paused = True
         except (RuleBroken, TimeoutError):
             raise
         except Exception as error:
@@ -212,6 +229,7 @@ class World:
             self.journal.counts[f"check: {outcome.reason}"] += 1
             if not running.was_paused:
                 self.rules.after_check(before)
+        self.judge.end_check(sight, None if outcome is None else str(outcome.reason))
         return outcome
 
     def call_back(self, callback: Callback, running: RunningAction) -> int:
@@ -219,6 +237,8 @@ class World:
         if callback not in self.records.callbacks:
             self.records.callbacks.append(callback)
         process = self.process("callback", 0, running.depth)
+        is_undisturbed = not running.has_faults and not running.depth and self.servers.is_sound
+        expected = self.judge.expect_callback(callback, process)
         try:
             done = running.play(process, lambda alive: process_callback(alive.callback, callback.token))
             status = 0 if done is None else 200
@@ -232,6 +252,7 @@ class World:
             raise RuleBroken("a callback is answered", traceback.format_exc()) from error
         self.journal.counts[f"callback: {status or 'no answer'}"] += 1
         self.rules.called_back(callback, status)
+        self.judge.end_callback(expected, status, is_undisturbed=is_undisturbed)
         return status
 
     def ask_health(self, running: RunningAction) -> None:
@@ -246,6 +267,7 @@ class World:
         """Take in what a process said; an error of its own is one, however well it was contained."""
         if event == logs.Event.INTERNAL_ERROR:
             raise RuleBroken("no process meets an error of its own", str(fields))
+        self.judge.hear(event, fields)
 
     def _task_taken(self, task: OrderTask) -> None:
         self.rules.order_taken(task)

@@ -1,9 +1,9 @@
-"""Classic mistakes, planted in the code at run time, to show that the rules would see them."""
+"""Mistakes with money: what is claimed, ordered, distributed and given back."""
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -26,28 +26,9 @@ from shared.outside.changenow import ChangeNow
 from shared.outside.cloud_tasks import OrderQueue
 from shared.outside.database import Session, Transaction
 from shared.outside.driver_errors import translate_errors
-from tests.simulation.history.generator import generate
-from tests.simulation.history.vocabulary import History
+from tests.simulation.defects.defect import Defect, Planted
 
 SLOW: Final = {"odd_fates": True, "names_blocked_s": (45 * 60,), "wallet_delays_s": (2 * 3600,)}
-
-Planted = AbstractContextManager[Any]
-
-
-@dataclass(frozen=True)
-class Defect:
-    """One mistake and how many seeds it may take to be seen."""
-
-    name: str
-    plant: Callable[[], Planted]
-    seeds: int
-    favour: str | None = None  # where the faults are to be sought
-    weather: dict[str, Any] = field(default_factory=dict)  # what the conditions is to be
-
-    def generate(self, seed: int) -> History:
-        """Tell a history in which the mistake has a chance to matter."""
-        history = generate(seed, self.favour)
-        return replace(history, conditions=replace(history.conditions, **self.weather))
 
 
 def _claim_what_is_there() -> Planted:
@@ -302,21 +283,21 @@ def _released_in_two_steps() -> Iterator[None]:
         yield
 
 
-DEFECTS: Final = (
+MONEY: Final = (
     Defect("claim without exactness", _claim_what_is_there, 20),
     Defect("order before the exchange is stored", _order_first, 2),
     Defect("unnamed task", _unnamed_task, 60, "tasks"),
     Defect("order sent again when its name is free", _order_for_days, 60, "tasks", SLOW),
     Defect("a lost answer fails the batch", _unknown_is_failed, 60, "tasks"),
     Defect("a waiting exchange is given up", _waiting_is_lost, 30),
-    Defect("a refund is taken for a payout", _refund_is_finished, 10, weather={"course": "refund"}),
+    Defect("a refund is taken for a payout", _refund_is_finished, 10, conditions={"course": "refund"}),
     Defect("shares committed one by one", _share_by_share, 60, "a statement"),
     Defect("residue to the last payment", _residue_to_the_last, 5),
     Defect("weights overwritten by shares", _weights_overwritten, 5),
     Defect("an error is read as nothing pending", _error_is_zero, 60, "get_total_pending_usd"),
     Defect("a repeated callback is settled again", _replay_not_recognised, 20),
     Defect("a repeated callback is refused", _replay_refused, 20),
-    Defect("the callback's amount is believed", _callback_is_believed, 10, weather={"manner": "wrong"}),
+    Defect("the callback's amount is believed", _callback_is_believed, 10, conditions={"manner": "wrong"}),
     Defect("dollars sent as ether", _dollars_as_ether, 2),
     Defect("dollars taken for ether behind the guard", _dollars_as_guarded_ether, 2),
     Defect(

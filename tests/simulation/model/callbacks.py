@@ -1,0 +1,55 @@
+"""How a callback must be answered."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from sandbox.changenow.exchange import Exchange
+from sandbox.peers.gchostpay1_tokens import Execution
+from tests.simulation.model.exchanges import LOST, is_plausible
+from tests.simulation.model.situation import Row
+from tests.simulation.world.letters import Letter
+
+AGE_MAX: Final = timedelta(hours=25)
+AHEAD_MAX: Final = timedelta(seconds=60)
+TOLERANCE_USDT: Final = Decimal("0.000001")
+
+
+def expect_status(letter: Letter, batch: Row | None, exchange: Exchange | None, now: datetime) -> int:
+    """The status of an undisturbed answer."""
+    if (early := _status_of_token(letter, now)) is not None:
+        return early
+    says = letter.says
+    if batch is None:
+        return 404
+    if batch["cn_api_id"] != says.cn_api_id or batch["status"] in ("pending", "failed"):
+        return 409
+    if batch["status"] == "completed":
+        return _status_of_repeat(says, batch)
+    return _status_of_amount(says, batch, exchange)
+
+
+def _status_of_token(letter: Letter, now: datetime) -> int | None:
+    says = letter.says
+    if letter.is_damaged or not -AHEAD_MAX <= now - letter.signed_at <= AGE_MAX:
+        return 401
+    amount = says.actual_usdt_received
+    if not amount.is_finite() or amount <= 0 or amount > Decimal("1e12") or not says.tx_hash:
+        return 422
+    return 422 if len(says.batch_conversion_id) != 36 else None
+
+
+def _status_of_repeat(says: Execution, batch: Row) -> int:
+    same_hash = batch["settled_by"] != "callback" or batch["tx_hash"] == says.tx_hash
+    same = abs(batch["received"] - says.actual_usdt_received) <= TOLERANCE_USDT and same_hash
+    return 200 if same else 409
+
+
+def _status_of_amount(says: Execution, batch: Row, exchange: Exchange | None) -> int:
+    if exchange is None or exchange.status in LOST:
+        return 409
+    if exchange.status != "finished" or exchange.amount_to is None:
+        return 503
+    if abs(exchange.amount_to - says.actual_usdt_received) > TOLERANCE_USDT:
+        return 409
+    return 200 if is_plausible(batch, exchange) else 409

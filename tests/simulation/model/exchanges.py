@@ -1,0 +1,62 @@
+"""What ChangeNow's word makes of a batch that is out, and who has to be told."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from sandbox.changenow.exchange import Exchange
+from tests.simulation.model.situation import Row
+
+GRACE: Final = timedelta(minutes=20)
+STUCK_AFTER: Final = timedelta(minutes=60)
+ASKED_AGAIN_WITHIN: Final = timedelta(hours=1)
+RECEIVED_DEVIATION_PCT: Final = Decimal(20)
+DEPOSIT_DEVIATION_PCT: Final = Decimal(1)
+LOST: Final = frozenset({"failed", "expired", "refunded"})
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How a batch must stand after a check; *alerts* are the log events that must name it, no more and no fewer."""
+
+    status: str
+    alerts: frozenset[str]
+    because: str
+
+
+def is_asked(batch: Row, now: datetime) -> bool:
+    """Whether a check asks ChangeNow about a batch: its order is old enough, and its next question is due."""
+    ordered_at = batch["task_enqueued_at"] or batch["order_prepared_at"]
+    if batch["status"] != "swapping" or ordered_at is None or ordered_at > now - GRACE:
+        return False
+    return batch["reconcile_after"] is None or bool(batch["reconcile_after"] <= now)
+
+
+def fate(batch: Row, exchange: Exchange, now: datetime) -> Fate:
+    """Say what becomes of a batch that ChangeNow is asked about."""
+    said = f"ChangeNow says {exchange.status}, {exchange.amount_to} USDT for ${batch['usd']}"
+    if exchange.status == "refunded":
+        return Fate("failed", frozenset({"batch_failed", "batch_refunded"}), said)
+    if exchange.status in LOST:
+        return Fate("failed", frozenset({"batch_failed"}), said)
+    waiting = frozenset({"batch_stuck"}) if _is_stuck(batch, now) else frozenset[str]()
+    if exchange.status != "finished" or exchange.amount_to is None:
+        return Fate("swapping", waiting, said)
+    if not is_plausible(batch, exchange):
+        return Fate("swapping", waiting | {"amount_refused"}, f"{said}: too far off, and nobody has accepted it")
+    return Fate("completed", frozenset({"batch_completed"}), said)
+
+
+def is_plausible(batch: Row, exchange: Exchange) -> bool:
+    """Whether the amount may be distributed: near enough to the payments' dollars, or accepted by an operator."""
+    if batch["amount_accepted_at"] is not None:
+        return True
+    assert exchange.amount_to is not None
+    usd: Decimal = batch["usd"]
+    return abs(exchange.amount_to - usd) * 100 <= usd * RECEIVED_DEVIATION_PCT
+
+
+def _is_stuck(batch: Row, now: datetime) -> bool:
+    ordered_at = batch["task_enqueued_at"] or batch["order_prepared_at"]
+    return bool(now - ordered_at > STUCK_AFTER)
