@@ -13,7 +13,7 @@ REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requ
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks lint format test simulate bench demo sandbox functions schema operate migrate package clean
+.PHONY: help setup hooks lint format test drills simulate bench demo sandbox functions schema operate migrate package clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: setup ## Rewrite the Python files as `make lint` wants them.
 
 test: setup ## Run every test (PYTEST_ARGS='tests/unit -x' to choose).
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+drills: setup ## Play every drill of docs/drills.md as it is written, some ten minutes.
+	.venv/bin/python -m pytest -m 'long or not long' tests/e2e/test_drills.py
 
 simulate: setup ## Drive the real code through SEEDS=1000 seeded histories of a faulty world.
 	.venv/bin/python -m tests.simulation --seeds $(SEEDS) $(SIMULATE_ARGS)

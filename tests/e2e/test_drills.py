@@ -34,6 +34,7 @@ DRILLS = dict(SECTION.findall(PAGE))
 # A payout after the batch was given up takes hours of asking; what was pending before us, and a policy of which no
 # valid version is on record, are not to be had in a world that has run for a while.
 WITHOUT = {"paid-after-failure", "deposit-lost", "cut-over-pending", "policy-unreadable"}
+SHORT = {"quote-refused", "exchange-unavailable", "payments-unclaimable"}  # played by `make test`; all by `make drills`
 PATIENCE_S = 120
 SETTLING_S = 4
 UNSEEN_S = 7
@@ -124,7 +125,7 @@ def test_every_alert_has_its_drill() -> None:
     assert alerts - set(DRILLS) <= WITHOUT
 
 
-@pytest.mark.parametrize("alert", DRILLS)
+@pytest.mark.parametrize("alert", [pytest.param(one, marks=() if one in SHORT else pytest.mark.long) for one in DRILLS])
 def test_a_drill_goes_as_written(calm: Terminal, alert: str) -> None:
     """What is typed succeeds; what is said to be seen is seen, what is not is not."""
     typed = printed = ""
