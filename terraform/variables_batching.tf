@@ -42,7 +42,7 @@ variable "function_settings" {
     database_statement_timeout_s = optional(number, 180)
     http_timeout_s               = optional(number, 10)
     quote_age_max_s              = optional(number, 600)
-    received_deviation_pct       = optional(number, 50)
+    received_deviation_pct       = optional(number, 20)
     reconcile_grace_s            = optional(number, 1200)
     stuck_after_s                = optional(number, 3600)
     token_age_max_s              = optional(number, 90000)
