@@ -55,7 +55,12 @@ def _only(reason: str, because: str) -> Expected:
 
 def _expect_for(situation: Situation, policy: Policy, fitting: Sequence[Row], *, is_forced: bool) -> Expected:
     wishes, because = _wishes(situation, policy, fitting, is_forced=is_forced)
-    return expect_quote(situation, fitting, wishes, because=because) if wishes else _only("below_threshold", because)
+    if wishes:
+        return expect_quote(situation, fitting, wishes, because=because)
+    market = situation.market
+    if market.max_eth is not None and market.max_eth < market.min_eth:  # a range that takes nothing: either may be said
+        return Expected(frozenset({"below_threshold", "below_exchange_minimum"}), because)
+    return _only("below_threshold", because)
 
 
 def _wishes(
