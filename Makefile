@@ -40,7 +40,7 @@ format: setup ## Rewrite the Python files as `make lint` wants them.
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 
-test: setup ## Run every test (PYTEST_ARGS='tests/unit -x' to choose).
+test: setup ## Run every test but the long drills (PYTEST_ARGS='tests/unit -x' to choose).
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
 
 drills: setup ## Play every drill of docs/drills.md as it is written, some ten minutes.
