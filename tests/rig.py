@@ -16,9 +16,9 @@ from pg8000.dbapi import Connection
 
 from sandbox.changenow.market import Market
 from sandbox.changenow.server import ChangeNow
-from sandbox.cloud_tasks.server import CloudTasks
+from sandbox.google.cloud_tasks.server import CloudTasks
+from sandbox.google.secret_manager.server import SecretManager
 from sandbox.peers.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
-from sandbox.secret_manager.server import SecretManager
 from shared.flow.callback import CallbackDependencies, CallbackResult, process_callback
 from shared.flow.check import Outcome, run_check
 from shared.flow.context import CheckDependencies

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Final
 
-from sandbox.cloud_tasks.server import CloudTasks
-from sandbox.pubsub.server import PubSub
-from sandbox.secret_manager.server import SecretManager
+from sandbox.google.cloud_tasks.server import CloudTasks
+from sandbox.google.pubsub.server import PubSub
+from sandbox.google.secret_manager.server import SecretManager
 from sandbox.world.addresses import (
     BATCH_QUEUE,
     CHECK_TOPIC,

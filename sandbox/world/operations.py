@@ -10,8 +10,8 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud.secretmanager_v1 import types
 from google.pubsub_v1.types import PubsubMessage, Subscription
 
+from sandbox.google.pubsub.push_requests import push_request
 from sandbox.peers.database import database_connection
-from sandbox.pubsub.push_requests import push_request
 from sandbox.wire.google_clients import publisher_client, secrets_client
 from sandbox.world.addresses import CHECK_TOPIC, PROJECT, Addresses, topic_path
 from sandbox.world.furnishing import SUBSCRIPTION

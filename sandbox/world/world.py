@@ -19,15 +19,15 @@ from typing import Any, Final, Self, TypeVar
 
 from ops.schema.migrate import migrate
 from sandbox.changenow.server import ChangeNow
-from sandbox.cloud_tasks.server import CloudTasks
+from sandbox.google.cloud_tasks.server import CloudTasks
+from sandbox.google.pubsub.server import PubSub
+from sandbox.google.secret_manager.server import SecretManager
+from sandbox.google.storage.server import Storage
 from sandbox.peers.database import connect, create_deployed_tables
 from sandbox.peers.gcaccumulator import GCAccumulator
 from sandbox.peers.gcbatchprocessor import GCBatchProcessor, PayoutQueue
 from sandbox.peers.gchostpay1 import Endpoints, GCHostPay1
 from sandbox.postgres.server import Postgres
-from sandbox.pubsub.server import PubSub
-from sandbox.secret_manager.server import SecretManager
-from sandbox.storage.server import Storage
 from sandbox.wire.http_server import Responder
 from sandbox.wire.server import Server
 from sandbox.world import operations

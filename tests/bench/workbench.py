@@ -16,9 +16,9 @@ import requests
 
 from ops.schema.migrate import migrate
 from sandbox.changenow.market import ETH_TO_USDT, Market
+from sandbox.google.pubsub.server import PubSub
 from sandbox.postgres.server import Postgres
 from sandbox.processes.keeper import _descendants
-from sandbox.pubsub.server import PubSub
 from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess, Target
 from shared.model.policy import THRESHOLD_SECRET
 from tests.bench.payments import PRICE_USD, Payments

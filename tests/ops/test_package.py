@@ -18,7 +18,7 @@ import urllib3
 from ops.command_line.failures import NotDone
 from ops.deployment.bill_of_materials import pins
 from ops.deployment.package import build, forgotten_sources, function_names, package_contents
-from sandbox.secret_manager.server import SecretManager
+from sandbox.google.secret_manager.server import SecretManager
 from tests.ops.archives import served, unpack
 from tests.ops.conftest import Shell
 from tests.rig import PROJECT, required_settings

@@ -7,7 +7,7 @@ import grpc
 import pytest
 import requests
 
-from sandbox.cloud_tasks.server import CloudTasks
+from sandbox.google.cloud_tasks.server import CloudTasks
 from sandbox.peers.database import add_client, create_deployed_tables
 from sandbox.peers.gcbatchprocessor import GCBatchProcessor, Payout, PayoutQueue
 from sandbox.wire.faults import refuse

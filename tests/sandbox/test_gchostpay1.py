@@ -17,7 +17,7 @@ import requests
 from sandbox.changenow.exchange import Exchange, Schedule
 from sandbox.changenow.market import ETH_TO_USDT
 from sandbox.changenow.server import ChangeNow
-from sandbox.cloud_tasks.server import CloudTasks
+from sandbox.google.cloud_tasks.server import CloudTasks
 from sandbox.peers.gchostpay1 import CHANGED, Behaviour, Endpoints, GCHostPay1
 from sandbox.wire.faults import cut, lose_answer, status
 from sandbox.wire.http_server import Answer, Request, Responder

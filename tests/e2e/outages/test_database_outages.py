@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.pubsub.server import PubSub
+from sandbox.google.pubsub.server import PubSub
 from tests.e2e.outages.site import PATIENCE_S, Site, wait_for
 from tests.e2e.stage import Stage
 from tests.rig import PROJECT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 
-from sandbox.pubsub.server import PubSub
+from sandbox.google.pubsub.server import PubSub
 from sandbox.wire import faults
 from shared.flow.callback import process_callback
 from shared.flow.check import run_check

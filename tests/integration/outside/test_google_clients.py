@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.secret_manager.server import SecretManager as SecretManagerServer
+from sandbox.google.secret_manager.server import SecretManager as SecretManagerServer
 from shared.errors import EventsUnavailable, ExchangeUnfinished, OrderRefused, SecretUnavailable
 from shared.flow.callback import process_callback
 from shared.outside.cloud_tasks import OrderQueue

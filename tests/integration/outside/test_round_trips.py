@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from sandbox.google.pubsub.server import PubSub
 from sandbox.postgres.server import Postgres
-from sandbox.pubsub.server import PubSub
 from sandbox.wire.tcp_proxy import TcpProxy
 from shared.model.reasons import Reason
 from tests.rig import PROJECT, Peers, Rig

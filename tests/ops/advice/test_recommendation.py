@@ -14,7 +14,7 @@ from ops.advice.judgement import cheapest, saving, try_all, weekly_costs
 from ops.advice.recommendation import choices_around, recommend_levers, to_document
 from ops.advice.replay import Levers
 from shared.errors import ValueImpossible
-from tests.economics.traffic import poisson
+from tests.ops.economics.traffic import poisson
 
 PRICES = Prices(swap_usd=Decimal(2), waiting_usd=Decimal("0.001"))
 TODAY = Levers(Decimal("20.00"))

@@ -10,7 +10,7 @@ from ops.advice.arrivals import Arrivals
 from ops.advice.replay import Levers, replay
 from sandbox.changenow.market import Market
 from shared.model.money import from_units
-from tests.economics.traffic import daily_cycle
+from tests.ops.economics.traffic import daily_cycle
 from tests.rig import Rig
 
 LEVERS = Levers(threshold_usd=Decimal("300.00"), max_age_hours=Decimal("1.5"))

@@ -7,7 +7,7 @@ from random import Random
 import grpc
 from google.cloud.tasks_v2 import types
 
-from sandbox.cloud_tasks import task_rules
+from sandbox.google.cloud_tasks import task_rules
 from sandbox.wire.grpc_server import Call, GrpcServer, RefusedError, now
 
 ATTEMPTS_MAX = 10

@@ -9,9 +9,9 @@ from typing import Final
 from ops.schema.migrate import migrate
 from sandbox.changenow.exchange import Schedule
 from sandbox.changenow.server import ChangeNow
+from sandbox.google.pubsub.server import PubSub
+from sandbox.google.secret_manager.server import SecretManager
 from sandbox.postgres.server import Postgres
-from sandbox.pubsub.server import PubSub
-from sandbox.secret_manager.server import SecretManager
 from tests.rig import API_KEY, PROJECT, Clock, required_settings
 from tests.sessions import open_session
 from tests.simulation.world.cloud_tasks import TaskServer

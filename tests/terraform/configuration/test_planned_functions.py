@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.pubsub.server import PubSub
-from sandbox.secret_manager.server import SecretManager
+from sandbox.google.pubsub.server import PubSub
+from sandbox.google.secret_manager.server import SecretManager
 from shared.model.policy import THRESHOLD_SECRET
 from tests.ops.archives import served, unpack
 from tests.sessions import query

@@ -17,7 +17,7 @@ from cloudevents.http import CloudEvent
 from werkzeug.exceptions import InternalServerError
 
 from sandbox.changenow.market import Market
-from sandbox.pubsub.server import PubSub
+from sandbox.google.pubsub.server import PubSub
 from sandbox.wire import faults
 from shared import logs
 from shared.errors import MicroBatchError

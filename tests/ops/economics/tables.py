@@ -13,7 +13,7 @@ from ops.advice.costs import Prices, dollars_an_hour, economic_threshold_usd
 from ops.advice.judgement import Tried, cheapest, try_all
 from ops.advice.recommendation import Line, Recommendation, choices_around
 from ops.advice.replay import Levers, outcome
-from tests.economics.traffic import poisson
+from tests.ops.economics.traffic import poisson
 
 PRICES: Final = Prices(swap_usd=Decimal("2.00"), waiting_usd=Decimal("0.001"))
 PERCENTAGE: Final = Decimal("0.005")  # of an amount, whatever its size: nothing saves it

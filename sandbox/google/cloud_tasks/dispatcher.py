@@ -9,8 +9,8 @@ from typing import Any
 
 from google.cloud.tasks_v2 import types
 
-from sandbox.cloud_tasks import task_rules
-from sandbox.cloud_tasks.task_requests import http_request
+from sandbox.google.cloud_tasks import task_rules
+from sandbox.google.cloud_tasks.task_requests import http_request
 from sandbox.wire.grpc_server import now
 from sandbox.wire.http_client import Answer, HttpSender
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from google.cloud import tasks_v2
 
-from sandbox.cloud_tasks.server import CloudTasks
+from sandbox.google.cloud_tasks.server import CloudTasks
 from sandbox.wire.google_clients import tasks_client
-from tests.sandbox.cloud_tasks.tasks import FAST, QUEUE
+from tests.sandbox.google.cloud_tasks.tasks import FAST, QUEUE
 
 
 @pytest.fixture

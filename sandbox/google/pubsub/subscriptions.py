@@ -9,7 +9,7 @@ from typing import Any
 
 from google import pubsub_v1 as types
 
-from sandbox.pubsub.push_requests import push_request
+from sandbox.google.pubsub.push_requests import push_request
 from sandbox.wire.http_client import Answer, HttpSender
 from sandbox.wire.timetable import Timetable
 

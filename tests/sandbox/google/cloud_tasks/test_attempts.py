@@ -9,12 +9,12 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import tasks_v2
 
-from sandbox.cloud_tasks import task_rules
-from sandbox.cloud_tasks.server import CloudTasks
+from sandbox.google.cloud_tasks import task_rules
+from sandbox.google.cloud_tasks.server import CloudTasks
 from sandbox.wire.google_clients import tasks_client
 from sandbox.wire.http_server import Answer, Request, Responder
-from tests.sandbox.cloud_tasks.tasks import FAST, LOCATION, NAME, PATIENCE_S, QUEUE, answers, post
 from tests.sandbox.first_request import hold_first
+from tests.sandbox.google.cloud_tasks.tasks import FAST, LOCATION, NAME, PATIENCE_S, QUEUE, answers, post
 
 
 def test_a_refused_attempt_is_repeated_unchanged_until_it_is_taken(

@@ -9,7 +9,7 @@ from google.cloud import secretmanager_v1
 from google.cloud.secretmanager_v1 import types
 from google_crc32c import value as crc32c
 
-from sandbox.secret_manager.server import SecretManager
+from sandbox.google.secret_manager.server import SecretManager
 from sandbox.wire.faults import delay, hang, lose_answer, refuse, status
 from sandbox.wire.google_clients import secrets_client
 

@@ -13,7 +13,7 @@ from email import message_from_bytes
 from typing import Any, Final
 from urllib.parse import unquote
 
-from sandbox.storage.objects import Buckets, NotFoundError, PreconditionError, StoredObject
+from sandbox.google.storage.objects import Buckets, NotFoundError, PreconditionError, StoredObject
 from sandbox.wire.http_server import Answer, HttpServer, Request
 
 OBJECT: Final = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")

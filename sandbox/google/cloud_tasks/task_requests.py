@@ -6,7 +6,7 @@ from typing import Any
 
 from google.cloud.tasks_v2 import types
 
-from sandbox.cloud_tasks import task_rules
+from sandbox.google.cloud_tasks import task_rules
 from sandbox.wire.http_client import Request
 
 _REPLACED = ("host", "content-length", "user-agent")

@@ -9,7 +9,7 @@ import google_crc32c
 import pytest
 import requests
 
-from sandbox.storage.server import Storage
+from sandbox.google.storage.server import Storage
 from sandbox.wire.faults import lose_answer, status
 
 TIMEOUT_S = 5

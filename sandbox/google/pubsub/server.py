@@ -11,7 +11,7 @@ import grpc
 from google import pubsub_v1 as types
 from google.protobuf.empty_pb2 import Empty
 
-from sandbox.pubsub.subscriptions import Delivery, Outstanding, Pusher, Subscription
+from sandbox.google.pubsub.subscriptions import Delivery, Outstanding, Pusher, Subscription
 from sandbox.wire.grpc_server import Call, GrpcServer, RefusedError, now
 
 __all__ = ["Delivery", "PubSub"]

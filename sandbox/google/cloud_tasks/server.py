@@ -12,8 +12,8 @@ from google.cloud.tasks_v2 import types
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from sandbox.cloud_tasks import task_rules
-from sandbox.cloud_tasks.dispatcher import Attempt, Dispatcher, Queue, Scheduled
+from sandbox.google.cloud_tasks import task_rules
+from sandbox.google.cloud_tasks.dispatcher import Attempt, Dispatcher, Queue, Scheduled
 from sandbox.wire.grpc_server import Call, GrpcServer, RefusedError, now
 
 __all__ = ["Attempt", "CloudTasks"]

@@ -1,4 +1,4 @@
-"""Writes the figures of docs/economics.md and its curve anew: `ECONOMICS_DATA=folder python -m tests.economics`.
+"""Writes the figures of docs/economics.md and its curve anew: `ECONOMICS_DATA=folder python -m tests.ops.economics`.
 
 The data are not ours to pass on and are in no repository; without them the figures stay as they are. The folder holds
 `arrivals-*.csv.gz` (created_at, amount_usd) and `ethereum-daily.csv` (date, eth_usd, gas_price_wei).
@@ -16,11 +16,11 @@ from ops.advice.arrivals import Arrivals, read_csv
 from ops.advice.costs import dearer_pct, dollars_an_hour, economic_threshold_usd
 from ops.advice.judgement import try_all
 from ops.advice.recommendation import choices_around, recommend_levers
-from tests.economics.curve import curve
-from tests.economics.tables import PRICES, TODAY, families, gas, recommendation, scaling
-from tests.economics.traffic import daily_cycle, poisson
+from tests.ops.economics.curve import curve
+from tests.ops.economics.tables import PRICES, TODAY, families, gas, recommendation, scaling
+from tests.ops.economics.traffic import daily_cycle, poisson
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "economics.md"
+PAGE: Final = Path(__file__).resolve().parents[3] / "docs" / "economics.md"
 CURVE: Final = PAGE.parent / "economics" / "cost-over-threshold.svg"
 VARIABLE: Final = "ECONOMICS_DATA"
 QUIET, BURST, GAS = "arrivals-2018-2021.csv.gz", "arrivals-2021-burst.csv.gz", "ethereum-daily.csv"
@@ -54,7 +54,7 @@ def tables(folder: Path) -> dict[str, str]:
 def put(page: str, written: Mapping[str, str]) -> str:
     """Replace the tables of a page, each between its two marks."""
     for name, text in written.items():
-        begin, end = f"<!-- {name}: written by tests.economics -->\n", f"<!-- end of {name} -->"
+        begin, end = f"<!-- {name}: written by tests.ops.economics -->\n", f"<!-- end of {name} -->"
         before, begins, rest = page.partition(begin)
         _, ends, after = rest.partition(end)
         if not (begins and ends):

@@ -18,7 +18,7 @@ from google.api_core import exceptions
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from werkzeug.serving import make_server
 
-from sandbox.pubsub.server import PubSub
+from sandbox.google.pubsub.server import PubSub
 from sandbox.wire.faults import hang, lose_answer, refuse
 from sandbox.wire.http_server import Answer, Responder
 from tests.sandbox.first_request import hold_first

@@ -11,11 +11,11 @@ from google.api_core import exceptions
 from google.cloud import tasks_v2
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from sandbox.cloud_tasks.server import CloudTasks
+from sandbox.google.cloud_tasks.server import CloudTasks
 from sandbox.wire.faults import hang, lose_answer, refuse
 from sandbox.wire.google_clients import tasks_client
 from sandbox.wire.http_server import Responder
-from tests.sandbox.cloud_tasks.tasks import LOCATION, NAME, PATIENCE_S, QUEUE, post
+from tests.sandbox.google.cloud_tasks.tasks import LOCATION, NAME, PATIENCE_S, QUEUE, post
 
 
 def test_a_task_is_posted_once_with_its_body_and_the_headers_of_cloud_tasks(
