@@ -7,23 +7,10 @@ import click
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.moments import Moment
-from ops.command_line.text import age, table
-from shared.outside.database import Row
+from ops.command_line.text import table
+from ops.situation.lists import BATCHES, show_batches
 
 STATUSES = ("pending", "swapping", "completed", "failed")
-COLUMNS = {
-    "number": "#",
-    "short_id": "batch",
-    "status": "status",
-    "payments": "payments",
-    "total_usd": "dollars",
-    "received_usdt": "USDT received",
-    "created_at": "opened",
-    "took": "took",
-    "settled_by": "settled by",
-    "exchange_status": "ChangeNow says",
-    "failure_reason": "failed because",
-}
 
 
 @click.command()
@@ -36,11 +23,4 @@ def command(status: str | None, since: datetime | None, client: str | None, limi
     """List the last batches."""
     with opened_database() as database, database.transaction() as transaction:
         rows = transaction.rows("list_batches", status=status, since=since, client_id=client, batches_max=limit)
-    shown = [row | {"short_id": str(row["batch_conversion_id"])[:8], "took": _took(row)} for row in rows]
-    return Answer({"batches": rows}, table(shown, COLUMNS) if rows else ["no batch of that kind"])
-
-
-def _took(batch: Row) -> str | None:
-    if batch["completed_at"] is None or batch["created_at"] is None:
-        return None
-    return age(batch["completed_at"] - batch["created_at"])
+    return Answer({"batches": rows}, table(show_batches(rows), BATCHES) if rows else ["no batch of that kind"])

@@ -5,15 +5,7 @@ import click
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.text import table
-
-COLUMNS = {
-    "id": "payment",
-    "client_id": "client",
-    "amount_usd": "dollars",
-    "payment_amount_usd": "paid $",
-    "created_at": "came in",
-    "reason": "held because",
-}
+from ops.situation.lists import HELD
 
 
 @click.command()
@@ -24,4 +16,4 @@ def command(reason: str | None, limit: int) -> Answer:
     """List payments that can never be claimed as they stand."""
     with opened_database() as database, database.transaction() as transaction:
         rows = transaction.rows("list_unclaimable", reason=reason, payments_max=limit)
-    return Answer({"payments": rows}, table(rows, COLUMNS) if rows else ["nothing is held"])
+    return Answer({"payments": rows}, table(rows, HELD) if rows else ["nothing is held"])

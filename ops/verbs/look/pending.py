@@ -5,16 +5,9 @@ import click
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.text import table
+from ops.situation.lists import PENDING
 
 STATEMENTS = {"age": "list_pending_by_age", "amount": "list_pending_by_amount", "rate": "list_pending_by_rate"}
-COLUMNS = {
-    "id": "payment",
-    "client_id": "client",
-    "amount_usd": "dollars",
-    "known_eth": "ETH",
-    "usd_per_eth": "$ an ETH",
-    "created_at": "came in",
-}
 
 
 @click.command()
@@ -27,4 +20,4 @@ def command(sort: str, limit: int) -> Answer:
     """List the payments that wait for a batch."""
     with opened_database() as database:
         rows = database.rows(STATEMENTS[sort], payments_max=limit)
-    return Answer({"payments": rows}, table(rows, COLUMNS) if rows else ["nothing waits"])
+    return Answer({"payments": rows}, table(rows, PENDING) if rows else ["nothing waits"])
