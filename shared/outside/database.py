@@ -15,7 +15,7 @@ from typing import Any, Final
 from pg8000.dbapi import Connection
 from pg8000.exceptions import InterfaceError
 
-from shared.errors import DatabaseUnavailable, RuleViolated
+from shared.errors import DatabaseUnavailable, Refused, RuleViolated
 from shared.outside.driver_errors import get_reason, translate_errors
 from shared.outside.statements import LOCKED, STATEMENTS, Statement, Statements
 from shared.settings import DatabaseSettings
@@ -111,8 +111,16 @@ class Database(Queries):
         Raises DatabaseUnavailable (also when it is unknown whether the commit arrived) or RuleViolated.
         """
         connection, _ = self._begin(partial(_run_simple, text="BEGIN"))
-        with self._keep_or_discard(connection), _commit_or_roll_back(connection):
+        try:
             yield Transaction(connection, self._statements)
+            _run_simple(connection, "COMMIT")
+        except BaseException as error:
+            if _roll_back(connection) and isinstance(error, Refused):  # by us: nothing is wrong with the connection
+                self._keep(connection)
+            else:
+                _discard(connection)
+            raise
+        self._keep(connection)
 
     @contextmanager
     def exclusive(self, key: int) -> Iterator[Session | None]:
@@ -145,8 +153,8 @@ class Database(Queries):
         connection, context = self._begin(
             partial(_run_statement, statement=statement, name=name, parameters=parameters)
         )
-        with self._keep_or_discard(connection):
-            return context
+        self._keep(connection)
+        return context
 
     def _begin(self, first: Callable[[Connection], Any]) -> tuple[Connection, Any]:
         """Do the first thing on an idle connection, or on a new one if that one turns out to be dead.
@@ -185,6 +193,10 @@ class Database(Queries):
         except BaseException:
             _discard(connection)
             raise
+        self._keep(connection)
+
+    def _keep(self, connection: Connection) -> None:
+        """Keep a connection for the next caller, unless enough of them lie idle."""
         with self._lock:
             keep = len(self._idle) < IDLE_CONNECTIONS_MAX
             if keep:
@@ -317,10 +329,18 @@ def _commit_or_roll_back(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(DatabaseUnavailable, RuleViolated):
-            _run_simple(connection, "ROLLBACK")
+        _roll_back(connection)
         raise
     _run_simple(connection, "COMMIT")
+
+
+def _roll_back(connection: Connection) -> bool:
+    """End a transaction as if it had not been; False where the server did not say that it is ended."""
+    try:
+        _run_simple(connection, "ROLLBACK")
+    except (DatabaseUnavailable, RuleViolated):
+        return False
+    return True
 
 
 def _discard(connection: Connection) -> None:
