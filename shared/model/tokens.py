@@ -22,6 +22,7 @@ from shared.model.money import AMOUNT_MAX, UNIT, decimal_from_double, pack_doubl
 SIGNATURE_BYTES: Final = 16
 TOKEN_CHARACTERS_MAX: Final = 2048
 FUTURE_MAX: Final = timedelta(seconds=60)
+TX_HASH_CHARACTERS_MAX: Final = 100  # what the deployed column of the payments holds; Ethereum's have 66
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def decrypt_gchostpay1_to_microbatch_token(
     return SwapExecuted(
         _read_batch_id(batch_id),
         _require_visible(cn_api_id, "the exchange id"),
-        _require_visible(tx_hash, "the transaction hash"),
+        _read_tx_hash(tx_hash),
         _read_received(received),
     )
 
@@ -173,6 +174,12 @@ def _require_visible(text: str, what: str) -> str:
     if not text or not text.isprintable() or text != text.strip():
         raise ValueImpossible(f"{what} is empty or holds characters that cannot be shown")
     return text
+
+
+def _read_tx_hash(text: str) -> str:
+    if len(text) > TX_HASH_CHARACTERS_MAX:
+        raise ValueImpossible(f"the transaction hash has more than {TX_HASH_CHARACTERS_MAX} characters")
+    return _require_visible(text, "the transaction hash")
 
 
 def _read_received(value: float) -> Decimal:

@@ -59,6 +59,7 @@ SET accumulated_amount_usdt = 0.00000001 * DIV(
         CAST(:total_usd AS numeric)),
     conversion_status = 'completed',
     is_conversion_complete = TRUE,
-    conversion_tx_hash = LEFT(CAST(:tx_hash AS varchar), 100),  -- the batch has it whole
+    -- The deployed column holds 100 characters; a part of a longer hash would be no hash, and the batch has it whole.
+    conversion_tx_hash = CASE WHEN LENGTH(CAST(:tx_hash AS varchar)) <= 100 THEN CAST(:tx_hash AS varchar) END,
     updated_at = CAST(:now AS timestamp)
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sandbox.peers.gchostpay1_tokens import (
@@ -125,3 +125,34 @@ def test_what_does_not_fit_the_order_is_refused() -> None:
             now=NOW,
             signing_key=KEY,
         )
+
+
+def test_an_order_is_no_response() -> None:
+    """Our own token, sent back to us under the right key, reports nothing."""
+    with pytest.raises(MicroBatchError):
+        decrypt_gchostpay1_to_microbatch_token(order(), signing_keys=[KEY], now=NOW, age_max=DAY)
+
+
+@given(st.text(max_size=63), st.text(max_size=63), st.text(max_size=63))
+@example("instant", str(BATCH), "c3f2a1b0d9e8f7")  # seven letters, then what a batch has
+@example("retries", str(BATCH), "0x" + "ab" * 32)
+def test_a_token_of_another_context_is_no_response(context: str, first: str, second: str) -> None:
+    """A token of another service under the same key may have our very layout: it names its context, not a batch."""
+    fields = b"".join(bytes([len(text.encode())]) + text.encode() for text in (context, first, second))
+    payload = fields + struct.pack(">dQ", 48.5, int(NOW.timestamp()))
+    token = base64.urlsafe_b64encode(payload + hmac.new(b"a-key", payload, hashlib.sha256).digest()[:16])
+    with pytest.raises(MicroBatchError):
+        decrypt_gchostpay1_to_microbatch_token(token.rstrip(b"=").decode(), signing_keys=[KEY], now=NOW, age_max=DAY)
+
+
+@pytest.mark.parametrize("characters", [66, 100, 101, 255])
+def test_a_hash_that_the_payments_cannot_hold_is_refused(characters: int) -> None:
+    """The deployed column has room for 100 characters; Ethereum's hashes have 66."""
+    execution = Execution(str(BATCH), "c3f2a1b0d9e8f7", "x" * characters, Decimal("48.5"))
+    token = encrypt_gchostpay1_to_microbatch_token(execution, KEY, int(NOW.timestamp()))
+    if characters <= 100:
+        report = decrypt_gchostpay1_to_microbatch_token(token, signing_keys=[KEY], now=NOW, age_max=DAY)
+        assert report.tx_hash == "x" * characters
+    else:
+        with pytest.raises(ValueImpossible, match="100 characters"):
+            decrypt_gchostpay1_to_microbatch_token(token, signing_keys=[KEY], now=NOW, age_max=DAY)

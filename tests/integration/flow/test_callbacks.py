@@ -86,6 +86,7 @@ REFUSALS: list[tuple[str, type[MicroBatchError], Odd]] = [
     ("zero", ValueImpossible, lambda rig, batch: rig.response(batch, "0")),
     ("absurd", ValueImpossible, lambda rig, batch: rig.response(batch, "1e300")),
     ("no hash", ValueImpossible, lambda rig, batch: rig.response(batch, "48.5", tx_hash="")),
+    ("long hash", ValueImpossible, lambda rig, batch: rig.response(batch, "48.5", tx_hash="0x" + "a" * 99)),
     ("no uuid", ValueImpossible, lambda rig, batch: rig.response(batch, "48.5", batch_conversion_id="42")),
     (
         "cut uuid",

@@ -43,6 +43,21 @@ def test_finished_completes_the_batch_as_a_callback_would(rig: Rig, batch: dict[
         rig.call_back(rig.response(batch, "24.60"))
 
 
+@pytest.mark.parametrize(("characters", "kept"), [(100, True), (101, False), (255, False)])
+def test_a_hash_of_any_length_does_not_stop_a_settlement(
+    rig: Rig, batch: dict[str, Any], characters: int, kept: bool
+) -> None:
+    """The deployed column of the payments holds 100 characters: a longer hash stands whole with the batch alone."""
+    tx_hash = "0x" + "a" * (characters - 2)
+    rig.deposit(batch, tx_hash)
+    rig.peers.exchange.finish(batch["cn_api_id"], Decimal("24.50"))
+    rig.clock.forward(minutes=21)
+    rig.check()
+    (row,) = rig.batches()
+    assert (row["conversion_status"], row["conversion_tx_hash"], row["payin_hash"]) == ("completed", tx_hash, tx_hash)
+    assert {payment["conversion_tx_hash"] for payment in rig.payments()} == {tx_hash if kept else None}
+
+
 @pytest.mark.parametrize("end", ["fail", "expire", "refund"])
 def test_an_exchange_that_ended_gives_the_payments_back(
     rig: Rig, batch: dict[str, Any], end: str, caplog: pytest.LogCaptureFixture
