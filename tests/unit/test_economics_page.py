@@ -18,7 +18,9 @@ def test_the_made_up_traffics_table_is_what_the_replay_gives() -> None:
 
 def test_every_table_has_been_written() -> None:
     """No place is empty."""
-    places = re.findall(r"<!-- (\w+): written by tests\.ops\.economics -->\n(.*?)<!-- end of \1 -->", PAGE.read_text(), re.S)
+    places = re.findall(
+        r"<!-- (\w+): written by tests\.ops\.economics -->\n(.*?)<!-- end of \1 -->", PAGE.read_text(), re.S
+    )
     assert {name for name, text in places if text.count("\n|") > 4} == {"gas", "scaling", "quiet", "burst", "families"}
     assert CURVE.is_file()
 
