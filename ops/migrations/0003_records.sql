@@ -53,7 +53,7 @@ CREATE TABLE batch_state_changes (
 
 CREATE INDEX micro_batch_state_changes_of_batch ON batch_state_changes (batch_conversion_id, id);
 
--- What a failed batch held: written by a trigger as its payments leave it, so that their lives can be told. A payment
+-- What a failed batch held, so that their lives can be told: a trigger writes what the release itself did not. A payment
 -- leaves a batch once; its batch is known to exist, which a foreign key would ask again for each of a million.
 CREATE TABLE released_payments (
     batch_conversion_id UUID NOT NULL,

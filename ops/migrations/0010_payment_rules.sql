@@ -101,7 +101,8 @@ CREATE TRIGGER payout_accumulation_claimed_kept BEFORE DELETE ON payout_accumula
 
 -- A payment leaves a batch only when that batch has failed, and what it held stays on record. One that points at no
 -- batch may be freed; so may one that got into a live batch beside the payments that make up its total, since the batch
--- could not complete with it.
+-- could not complete with it. A batch whose payments are all on record already needs neither asked for each of a
+-- million: the setting tells, which ends with the transaction.
 CREATE FUNCTION payout_accumulation_release() RETURNS TRIGGER
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -110,11 +111,13 @@ BEGIN
            CASE WHEN NEW.updated_at IS DISTINCT FROM OLD.updated_at THEN NEW.updated_at
                ELSE CURRENT_TIMESTAMP AT TIME ZONE 'UTC' END
     FROM batch_conversions
-    WHERE batch_conversion_id = OLD.batch_conversion_id AND conversion_status = 'failed';
+    WHERE batch_conversion_id = OLD.batch_conversion_id AND conversion_status = 'failed'
+    ON CONFLICT DO NOTHING;
 
-    IF NOT FOUND AND EXISTS (
+    IF EXISTS (
         SELECT FROM batch_conversions AS batch
         WHERE batch.batch_conversion_id = OLD.batch_conversion_id
+            AND batch.conversion_status IS DISTINCT FROM 'failed'
             AND (batch.opened_because IS NOT NULL AND batch.conversion_status IN ('pending', 'swapping')
                 AND batch.total_eth_usd <= (
                     SELECT SUM(accumulated_eth) FROM payout_accumulation
@@ -130,5 +133,28 @@ $$;
 CREATE TRIGGER payout_accumulation_release AFTER UPDATE OF batch_conversion_id ON payout_accumulation
     FOR EACH ROW
     WHEN (OLD.batch_conversion_id IS NOT NULL
-        AND NEW.batch_conversion_id IS DISTINCT FROM OLD.batch_conversion_id)
+        AND NEW.batch_conversion_id IS DISTINCT FROM OLD.batch_conversion_id
+        AND (NEW.batch_conversion_id IS NULL
+            AND OLD.batch_conversion_id::TEXT = CURRENT_SETTING('micro_batch.released', TRUE)) IS NOT TRUE)
     EXECUTE FUNCTION payout_accumulation_release();
+
+-- Whether all that a failed batch holds has just been put on record by one statement. Counted and not joined: the plan
+-- of a small batch stays with the session, and would go through the next, of a million, row by row.
+CREATE FUNCTION released_payments_complete() RETURNS TRIGGER
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM SET_CONFIG('micro_batch.released', batch.batch_conversion_id::TEXT, TRUE)
+    FROM batch_conversions AS batch
+    WHERE batch.batch_conversion_id IN (SELECT batch_conversion_id FROM recorded)
+        AND batch.conversion_status = 'failed'
+        AND (SELECT COUNT(*) FROM payout_accumulation WHERE batch_conversion_id = batch.batch_conversion_id)
+            = (SELECT COUNT(*) FROM recorded WHERE batch_conversion_id = batch.batch_conversion_id);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER released_payments_complete AFTER INSERT ON released_payments
+    REFERENCING NEW TABLE AS recorded
+    FOR EACH STATEMENT
+    WHEN (PG_TRIGGER_DEPTH() = 0)
+    EXECUTE FUNCTION released_payments_complete();

@@ -190,6 +190,13 @@ SELECT
 FROM payout_accumulation
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid);
 
+-- name: record_released_payments
+-- What a failed batch held, in one statement; the database then lets them go without asking for each.
+INSERT INTO released_payments (batch_conversion_id, payment_id, amount_usd, released_at)
+SELECT batch_conversion_id, id, accumulated_eth, CAST(:now AS timestamp)
+FROM payout_accumulation
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';
+
 -- name: release_payments
 -- Gives a failed batch's payments back to the next one.
 UPDATE payout_accumulation

@@ -44,6 +44,7 @@ def fail_batch(
         reconcile_after=now + ASK_AFTER_END if ask_again else None,
     )
     if failed:
+        transaction.execute("record_released_payments", batch_conversion_id=batch.batch_conversion_id, now=now)
         transaction.execute("release_payments", batch_conversion_id=batch.batch_conversion_id, now=now)
         events.record(transaction, "batch.failed", batch.facts | {"reason": failure}, now)
         if state is not None and is_deposit_lost:
