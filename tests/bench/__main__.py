@@ -22,6 +22,7 @@ TABLE_ENDS: Final = "<!-- end of table -->"
 GROUPS: Final = (
     "distribution",
     "one by one",
+    "release",
     "check",
     "opening",
     "memory",

@@ -40,7 +40,13 @@ BARE_SHARES: Final = (
     " conversion_tx_hash = %s, updated_at = CAST(%s AS timestamp)"
     " WHERE batch_conversion_id = CAST(%s AS uuid) AND conversion_status = 'swapping'"
 )
+BARE_RELEASE: Final = (
+    "UPDATE payout_accumulation SET conversion_status = 'pending', batch_conversion_id = NULL,"
+    " updated_at = CAST(%s AS timestamp) WHERE batch_conversion_id = CAST(%s AS uuid)"
+)
 NOW: Final = "2026-11-22 10:00:00"
+RELEASE_TURNS: Final = 3
+RELEASE_SIZE_MAX: Final = 100_000
 
 
 def measure(workbench: Workbench, report: Report, size: int) -> None:
@@ -52,6 +58,8 @@ def measure(workbench: Workbench, report: Report, size: int) -> None:
     life.tell(report)
     if ONE_BY_ONE <= size <= ONE_BY_ONE_SIZE_MAX:
         measure_one_by_one(workbench, report, size)
+    if size <= RELEASE_SIZE_MAX:
+        measure_release(workbench, report, size)
     workbench.payments.remove()
 
 
@@ -164,6 +172,29 @@ def measure_one_by_one(workbench: Workbench, report: Report, size: int) -> None:
     (mine,) = [figure.samples for figure in report.of("distribution") if figure.size == size]
     target = 1 / 50 if size == 100_000 else None
     report.add(Figure("one by one", "distribution, against one by one", size, "s", mine, name, tuple(samples), target))
+
+
+def measure_release(workbench: Workbench, report: Report, size: int) -> None:
+    """Time the check that gives an expired batch's payments back, in turns with a bare UPDATE."""
+    workbench.wait_below()
+    whole, bare = [], []
+    with workbench.function(CHECK_THRESHOLD) as function:
+        for _ in range(RELEASE_TURNS):
+            batch = workbench.open_batch()
+            workbench.peers.exchange.expire(batch["cn_api_id"])
+            workbench.payments.pass_grace_time(batch["batch_conversion_id"])
+            whole.append(seconds(lambda: tick(function)))
+            if workbench.payments.batch(batch["batch_conversion_id"])["conversion_status"] != "failed":
+                raise RuntimeError("the check has not given the batch back")
+            workbench.payments.renew()
+            batch_id = workbench.open_batch()["batch_conversion_id"]
+            workbench.payments.set_rules_aside()
+            bare.append(seconds(partial(workbench.payments.sql, BARE_RELEASE, NOW, batch_id)))
+            workbench.payments.obey_rules()
+            workbench.payments.renew()
+    report.add(
+        _figure("release", "release of an expired batch, whole request", size, whole, "bare UPDATE, no rules", bare)
+    )
 
 
 def _write_one_by_one(workbench: Workbench, ids: list[int]) -> None:

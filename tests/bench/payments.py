@@ -17,13 +17,14 @@ PRICE_USD: Final = Decimal(3000)
 
 # Amounts of up to 50 dollars with eight random decimals: what is left over of a distribution is spread over all of
 # its payments, which is the costly case. Every second payment knows its ETH; clients' addresses are of several chains.
+# Written as the deployed GCAccumulator does: the dollars in accumulated_amount_usdt, the weight left to the trigger.
 _INSERT: Final = """
 INSERT INTO payout_accumulation (
-    client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp, accumulated_eth,
-    client_wallet_address, client_payout_currency, client_payout_network, nowpayments_payment_id,
-    nowpayments_pay_address, nowpayments_outcome_amount, created_at, updated_at)
+    client_id, user_id, subscription_id, payment_amount_usd, payment_currency, payment_timestamp,
+    accumulated_amount_usdt, client_wallet_address, client_payout_currency, client_payout_network,
+    nowpayments_payment_id, nowpayments_pay_address, nowpayments_outcome_amount, created_at, updated_at)
 SELECT
-    'client-' || n %% 997, n, dollars, 'eth', paid_at, dollars,
+    'client-' || n %% 997, n, n %% 2000, dollars, 'eth', paid_at, dollars,
     left(repeat(md5(CAST(n AS text)), 2), address_length), 'usdt', 'eth', CAST(5000000000 + n AS text),
     '0x' || md5(CAST(-n AS text)) || '00000000',
     CASE WHEN n %% 2 = 0 THEN ROUND(dollars / {price}, 18) END,
@@ -42,11 +43,12 @@ FROM (
 # decides where the next batch's rows lie. Rows of one size, merely inserted, would leave a hole for one in every page.
 _CLAIM_HISTORY: Final = (
     "UPDATE payout_accumulation SET conversion_status = 'swapping', updated_at = created_at,"
-    " batch_conversion_id = (CAST(%s AS uuid[]))[1 + user_id * %s / %s] WHERE id > %s"
+    " batch_conversion_id = (CAST(%s AS uuid[]))[1 + user_id * %s / %s],"
+    " accumulated_eth = accumulated_amount_usdt WHERE id > %s"  # which the trigger does where it is not set aside
 )
 _COMPLETE_HISTORY: Final = (
     "UPDATE payout_accumulation SET conversion_status = 'completed', accumulated_amount_usdt = accumulated_eth,"
-    " conversion_tx_hash = '0x' || repeat('ab', 32) WHERE id > %s"
+    " is_conversion_complete = TRUE, conversion_tx_hash = '0x' || repeat('ab', 32) WHERE id > %s"
 )
 _PAY_OUT_HISTORY: Final = (
     "UPDATE payout_accumulation SET is_paid_out = TRUE, payout_batch_id = 'payout-' || user_id / 50,"
@@ -92,7 +94,7 @@ class Payments:
     def add_history(self, payments: int) -> None:
         """Fill the table with payments of batches long completed, vacuumed as often as a tenth of it has come."""
         batches = [str(uuid.UUID(int=random.getrandbits(128), version=4)) for _ in range(HISTORY_BATCHES)]
-        self.sql("SET session_replication_role = replica")
+        self.set_rules_aside()
         for batch in batches:
             self.sql(_BATCH, batch, 1, "completed", payments // HISTORY_BATCHES, f"h{batch[:13]}", "0xpayin", 1)
         at_once = max(1, payments // HISTORY_STEPS)
@@ -103,6 +105,14 @@ class Payments:
             self.sql(_PAY_OUT_HISTORY, self._history_last_id)
             self._history_last_id = self.value("SELECT MAX(id) FROM payout_accumulation")
             self.settle_down()
+        self.obey_rules()
+
+    def set_rules_aside(self) -> None:
+        """Let no trigger fire for what this session writes."""
+        self.sql("SET session_replication_role = replica")
+
+    def obey_rules(self) -> None:
+        """Be a session as any other again."""
         self.sql("RESET session_replication_role")
 
     def add_pending(self, payments: int) -> None:
@@ -116,13 +126,13 @@ class Payments:
 
     def remove(self) -> None:
         """Take all but the history out of the table, so that it is as long as it was, and end the batches."""
-        self.sql("SET session_replication_role = replica")
+        self.set_rules_aside()
         self.sql("DELETE FROM payout_accumulation WHERE id > %s", self._history_last_id)
         self.sql(
             "UPDATE batch_conversions SET conversion_status = 'failed', actual_usdt_received = NULL WHERE id > %s",
             HISTORY_BATCHES,
         )
-        self.sql("RESET session_replication_role")
+        self.obey_rules()
         self.settle_down()
 
     def renew(self) -> None:
@@ -147,6 +157,14 @@ class Payments:
         )
         self.sql("COMMIT")
         return self.batch(batch)
+
+    def pass_grace_time(self, batch: str) -> None:
+        """Let a batch's order be an hour old, so that the next check asks ChangeNow about it."""
+        self.sql(
+            "UPDATE batch_conversions SET task_enqueued_at = task_enqueued_at - INTERVAL '1 hour',"
+            " order_prepared_at = order_prepared_at - INTERVAL '1 hour' WHERE batch_conversion_id = %s",
+            batch,
+        )
 
     def batch(self, batch: str) -> dict[str, Any]:
         """Read a batch."""

@@ -17,6 +17,7 @@ import requests
 from ops.schema.migrate import migrate
 from sandbox.changenow.market import ETH_TO_USDT, Market
 from sandbox.google.pubsub.server import PubSub
+from sandbox.peers.database import create_deployed_tables
 from sandbox.postgres.server import Postgres
 from sandbox.processes.keeper import _descendants
 from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess, Target
@@ -134,6 +135,7 @@ def running_workbench(history: int) -> Iterator[Workbench]:
     with postgres, running_peers() as peers, PubSub() as pubsub, tempfile.TemporaryDirectory() as folder:
         peers.exchange.market = Market(eth_price_usd=PRICE_USD, max_eth=None)
         pubsub.create_topic(TOPIC)
+        create_deployed_tables(postgres.url())
         migrate(lambda: open_session(postgres.url()))
         payments = Payments(postgres.url())
         payments.add_history(history)
