@@ -44,6 +44,7 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("digest", "ops.verbs.account.digest", "Make the digests of completed batches."),
         Verb("export", "ops.verbs.account.export", "Write payments, batches or acts into a file."),
         Verb("receipt", "ops.verbs.account.receipt", "Show what one payment got, and why."),
+        Verb("savings", "ops.verbs.account.savings", "Show what batching saved, and what it could not."),
         Verb("verify", "ops.verbs.account.verify", "Check a receipt without the database."),
     ),
     INSTALL: (

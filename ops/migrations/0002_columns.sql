@@ -36,6 +36,10 @@ ALTER TABLE batch_conversions
     ADD COLUMN IF NOT EXISTS amount_eth NUMERIC(20, 8),            -- ETH that ChangeNow is to be sent
     ADD COLUMN IF NOT EXISTS quoted_usdt NUMERIC(20, 8),           -- USDT that ChangeNow estimated for it
     ADD COLUMN IF NOT EXISTS quoted_at TIMESTAMP,
+    ADD COLUMN IF NOT EXISTS deposit_fee_eth NUMERIC(20, 8),       -- ChangeNow's network fees, as the quote told them
+    ADD COLUMN IF NOT EXISTS withdrawal_fee_usdt NUMERIC(20, 8),
+    ADD COLUMN IF NOT EXISTS minimum_eth NUMERIC(20, 8),           -- the least that ChangeNow took then
+    ADD COLUMN IF NOT EXISTS market_usdt_per_eth NUMERIC(20, 8),   -- the rate between its quotes each way
     ADD COLUMN IF NOT EXISTS order_prepared_at TIMESTAMP,          -- before the first attempt to send the order
     ADD COLUMN IF NOT EXISTS task_enqueued_at TIMESTAMP,           -- once Cloud Tasks is known to have the order
     ADD COLUMN IF NOT EXISTS exchange_status VARCHAR(40),          -- ChangeNow's last word

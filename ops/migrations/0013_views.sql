@@ -74,3 +74,32 @@ END;
 CREATE VIEW unclaimable_payments AS
 SELECT id, client_id, amount_usd, created_at, reason, conversion_status
 FROM unclaimable_payments_at(CURRENT_TIMESTAMP AT TIME ZONE 'UTC');
+
+-- What a quote told of its swap's costs, in dollars, with USDT standing for the dollar: an account of our own batches, on
+-- which no money depends. An ETH counts with the market's rate, else with the quote's own.
+CREATE VIEW batch_costs AS
+SELECT
+    batch.id,
+    batch.batch_conversion_id,
+    price.usdt_per_eth,
+    ROUND(batch.withdrawal_fee_usdt + batch.deposit_fee_eth * price.usdt_per_eth, 8) AS fixed_cost_usd,
+    ROUND(batch.minimum_eth * price.usdt_per_eth, 8) AS minimum_usd,
+    ROUND((batch.amount_eth - batch.deposit_fee_eth) * batch.market_usdt_per_eth
+        - batch.quoted_usdt - batch.withdrawal_fee_usdt, 8) AS spread_usd
+FROM batch_conversions AS batch
+CROSS JOIN LATERAL (
+    SELECT ROUND(COALESCE(batch.market_usdt_per_eth, batch.quoted_usdt / NULLIF(batch.amount_eth, 0)), 8)
+        AS usdt_per_eth
+) AS price
+WHERE batch.opened_because IS NOT NULL;
+
+-- The batches that hold, or held before they failed, a payment of a client.
+CREATE FUNCTION batches_of_client(client VARCHAR) RETURNS TABLE (batch_conversion_id UUID)
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT payment.batch_conversion_id FROM payout_accumulation AS payment WHERE payment.client_id = client
+    UNION ALL
+    SELECT released.batch_conversion_id
+    FROM payout_accumulation AS payment
+    JOIN released_payments AS released ON released.payment_id = payment.id
+    WHERE payment.client_id = client;
+END;

@@ -47,6 +47,13 @@ COMMENT ON COLUMN batch_conversions.payments_count IS 'How many payments it clai
 COMMENT ON COLUMN batch_conversions.amount_eth IS 'The ETH to be sent, rounded down to eight decimals.';
 COMMENT ON COLUMN batch_conversions.quoted_usdt IS 'What ChangeNow estimated for it.';
 COMMENT ON COLUMN batch_conversions.quoted_at IS 'When; a quote that has aged is made anew before the order.';
+COMMENT ON COLUMN batch_conversions.deposit_fee_eth IS
+    'ChangeNow''s fee for the deposit, as the quote told it; empty where that told none.';
+COMMENT ON COLUMN batch_conversions.withdrawal_fee_usdt IS
+    'ChangeNow''s fee for the payout, likewise. Both are paid once a swap, whatever its size.';
+COMMENT ON COLUMN batch_conversions.minimum_eth IS 'The least that ChangeNow took at the quote.';
+COMMENT ON COLUMN batch_conversions.market_usdt_per_eth IS
+    'The market''s rate, found between ChangeNow''s quotes in either direction.';
 COMMENT ON COLUMN batch_conversions.order_prepared_at IS 'From here on an order may be out: written before it is sent.';
 COMMENT ON COLUMN batch_conversions.task_enqueued_at IS
     'From here on an order is out: Cloud Tasks has it. It is never sent again.';
@@ -135,3 +142,8 @@ COMMENT ON VIEW claimable_payments IS
     'Payments that a check may claim now, with their dollars and, where known, their ETH.';
 COMMENT ON VIEW unclaimable_payments IS 'Payments that no check may claim now, each with its reason.';
 COMMENT ON VIEW cut_over IS 'The decision in force, and whether one is wanted: one row.';
+COMMENT ON VIEW batch_costs IS 'What each swap costs in dollars, as its quote told it; empty where that told nothing.';
+COMMENT ON COLUMN batch_costs.usdt_per_eth IS 'What an ETH counts with: the market''s rate, else the quote''s own.';
+COMMENT ON COLUMN batch_costs.fixed_cost_usd IS 'K: what the swap costs whatever its size, both network fees.';
+COMMENT ON COLUMN batch_costs.minimum_usd IS 'The least that ChangeNow took: a smaller payment cannot be converted alone.';
+COMMENT ON COLUMN batch_costs.spread_usd IS 'What ChangeNow keeps of the amount beside the fees; no batching saves it.';

@@ -22,6 +22,10 @@ SELECT
     payments_count AS payments,
     amount_eth,
     quoted_usdt,
+    deposit_fee_eth,
+    withdrawal_fee_usdt,
+    minimum_eth,
+    market_usdt_per_eth,
     actual_usdt_received AS received_usdt,
     settled_by,
     conversion_tx_hash AS tx_hash,
@@ -69,12 +73,7 @@ FROM batch_conversions
 WHERE (CAST(:status AS varchar) IS NULL OR conversion_status = CAST(:status AS varchar))
     AND (CAST(:since AS timestamptz) IS NULL OR created_at >= CAST(:since AS timestamptz) AT TIME ZONE 'UTC')
     AND (CAST(:client_id AS varchar) IS NULL OR batch_conversion_id IN (
-        SELECT batch_conversion_id FROM payout_accumulation WHERE client_id = CAST(:client_id AS varchar)
-        UNION ALL
-        SELECT released.batch_conversion_id
-        FROM payout_accumulation AS payment
-        JOIN released_payments AS released ON released.payment_id = payment.id
-        WHERE payment.client_id = CAST(:client_id AS varchar)))
+        SELECT batch_conversion_id FROM batches_of_client(CAST(:client_id AS varchar))))
 ORDER BY id DESC
 LIMIT CAST(:batches_max AS integer);
 

@@ -39,6 +39,10 @@ SELECT
     amount_eth AS ordered_eth,
     deposit_eth,
     quoted_usdt,
+    deposit_fee_eth,
+    withdrawal_fee_usdt,
+    minimum_eth,
+    market_usdt_per_eth,
     actual_usdt_received AS received_usdt,
     late_usdt_received AS late_usdt,
     refused_usdt,
@@ -53,12 +57,7 @@ WHERE (CAST(:since AS timestamptz) IS NULL OR created_at >= CAST(:since AS times
     AND (CAST(:until AS timestamptz) IS NULL OR created_at < CAST(:until AS timestamptz) AT TIME ZONE 'UTC')
     AND (CAST(:status AS varchar) IS NULL OR conversion_status = CAST(:status AS varchar))
     AND (CAST(:client_id AS varchar) IS NULL OR batch_conversion_id IN (
-        SELECT batch_conversion_id FROM payout_accumulation WHERE client_id = CAST(:client_id AS varchar)
-        UNION ALL
-        SELECT released.batch_conversion_id
-        FROM payout_accumulation AS payment
-        JOIN released_payments AS released ON released.payment_id = payment.id
-        WHERE payment.client_id = CAST(:client_id AS varchar)))
+        SELECT batch_conversion_id FROM batches_of_client(CAST(:client_id AS varchar))))
 ORDER BY id;
 
 -- name: open_export_acts

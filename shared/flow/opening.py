@@ -1,7 +1,7 @@
 """Opening batches: quote, claim exactly what was quoted, and send each on its way."""
 
 import uuid
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -188,6 +188,7 @@ def create_batch_conversion(
         amount_eth=offer.quote.amount_eth,
         quoted_usdt=offer.quote.estimated_usdt,
         now=now,
+        **asdict(offer.quote.costs),
     )
     claimed = transaction.row(
         "update_records_to_swapping",

@@ -8,6 +8,7 @@ from typing import Final
 from shared import logs
 from shared.errors import ExchangeRefused, ExchangeUnavailable, NoQuote, PaymentsMoved
 from shared.flow.context import CheckContext
+from shared.model.costs import read_costs
 from shared.model.exchange import Exchange, Range
 from shared.model.money import dollars, is_within, plain, round_down
 from shared.model.policy import Policy
@@ -31,11 +32,11 @@ def get_terms(check: CheckContext, pending_usd: Decimal) -> Terms:
     Raises NoQuote, or ExchangeUnavailable while ChangeNow does not answer; nothing is claimed by then.
     """
     limits = _get_limits(check.exchange)
-    rate = Rate(pending_usd, _estimate_eth(check.exchange, pending_usd))
+    rate = _get_rate(check.exchange, pending_usd)
     amount_eth = round_down(min(max(rate.amount_eth, limits.min_eth), cap_eth(limits)))
     if not amount_eth:
         raise NoQuote(Reason.BELOW_EXCHANGE_MINIMUM)
-    quote = _get_quote(check.exchange, amount_eth)
+    quote = _get_quote(check.exchange, amount_eth, limits=limits, rate=rate)
     if not quote.estimated_usdt:
         raise ExchangeUnavailable(f"ChangeNow values {plain(amount_eth)} ETH at nothing")
     payments_max = check.settings.batch_payments_max
@@ -56,7 +57,9 @@ def make_offer(check: CheckContext, selection: Selection, sums: Sums) -> Offer:
         sums = Sums(**last)
     amount_eth = sums.value_in_eth(terms.rate)
     _require_within(terms.limits, amount_eth)
-    quote = terms.quote if terms.quote.amount_eth == amount_eth else _get_quote(check.exchange, amount_eth)
+    quote = terms.quote
+    if quote.amount_eth != amount_eth:
+        quote = _get_quote(check.exchange, amount_eth, limits=terms.limits, rate=terms.rate)
     require_worth(quote, sums.total_usd, check.policy)
     return Offer(selection, sums, quote)
 
@@ -64,18 +67,21 @@ def make_offer(check: CheckContext, selection: Selection, sums: Sums) -> Offer:
 def get_quote(exchange: Exchange, sums: Sums, policy: Policy) -> Quote:
     """Quote payments as they stand; raises NoQuote outside the exchange's range or where the guard refuses."""
     limits = _get_limits(exchange)
-    estimated_eth = _estimate_eth(exchange, sums.unknown_usd) if sums.unknown_usd else Decimal(0)
-    amount_eth = round_down(sums.known_eth + estimated_eth)
+    rate = _get_rate(exchange, sums.unknown_usd) if sums.unknown_usd else None
+    amount_eth = round_down(sums.known_eth + (rate.amount_eth if rate else 0))
     _require_within(limits, amount_eth)
-    return get_guarded_quote(exchange, amount_eth, sums.total_usd, policy)
+    quote = _get_quote(exchange, amount_eth, limits=limits, rate=rate)
+    require_worth(quote, sums.total_usd, policy)
+    return quote
 
 
-def _estimate_eth(exchange: Exchange, amount_usd: Decimal) -> Decimal:
+def _get_rate(exchange: Exchange, amount_usd: Decimal) -> Rate:
     """Estimate dollars in ETH; more than ChangeNow estimates at once is scaled up from the largest part it does."""
     parts = 1
     while True:
         try:
-            return exchange.estimate_eth(amount_usd / parts) * parts
+            estimate = exchange.estimate_eth(amount_usd / parts)
+            return Rate(amount_usd, estimate.received * parts, estimate.rate_before_fees)
         except ExchangeRefused as refusal:
             if not refusal.is_above_maximum or parts >= PARTS_MAX:
                 raise _to_no_quote(refusal) from refusal
@@ -89,11 +95,16 @@ def get_guarded_quote(exchange: Exchange, amount_eth: Decimal, total_usd: Decima
     return quote
 
 
-def _get_quote(exchange: Exchange, amount_eth: Decimal) -> Quote:
+def _get_quote(
+    exchange: Exchange, amount_eth: Decimal, *, limits: Range | None = None, rate: Rate | None = None
+) -> Quote:
+    """Estimate ETH in USDT; what was asked for beside it says more of the costs."""
     try:
-        return Quote(amount_eth, round_down(exchange.estimate_usdt(amount_eth)))
+        estimate = exchange.estimate_usdt(amount_eth)
     except ExchangeRefused as refusal:
         raise _to_no_quote(refusal) from refusal
+    costs = read_costs(estimate, limits, rate.eth_per_usd_before_fees if rate else None)
+    return Quote(amount_eth, round_down(estimate.received), costs)
 
 
 def require_worth(quote: Quote, total_usd: Decimal, policy: Policy) -> None:

@@ -26,6 +26,26 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """What *sent* would bring, *received*, after all fees; a fee is None where none is told that can be read."""
+
+    sent: Decimal
+    received: Decimal
+    deposit_fee: Decimal | None = None  # in the currency that is sent
+    withdrawal_fee: Decimal | None = None  # in the currency that arrives
+
+    @property
+    def rate_before_fees(self) -> Decimal | None:
+        """What one unit sent brings before both fees are taken; None where they are not known, or eat all of it."""
+        if self.deposit_fee is None or self.withdrawal_fee is None or self.deposit_fee >= self.sent:
+            return None
+        try:
+            return (self.received + self.withdrawal_fee) / (self.sent - self.deposit_fee)
+        except ArithmeticError:  # of amounts that no market has
+            return None
+
+
+@dataclass(frozen=True)
 class CreatedExchange:
     """An exchange that waits for its deposit."""
 
@@ -90,10 +110,10 @@ class ExchangeState:
 class Exchange(Protocol):
     """An exchange service; raises ExchangeRefused for an answer that is final, ExchangeUnavailable otherwise."""
 
-    def estimate_eth(self, amount_usd: Decimal) -> Decimal:
+    def estimate_eth(self, amount_usd: Decimal) -> Estimate:
         """Estimate the ETH that dollars are worth now, with USDT standing for the dollar."""
 
-    def estimate_usdt(self, amount_eth: Decimal) -> Decimal:
+    def estimate_usdt(self, amount_eth: Decimal) -> Estimate:
         """Estimate the USDT that would arrive for *amount_eth*, after all fees."""
 
     def get_range(self) -> Range:

@@ -1,10 +1,11 @@
 """Which payments a batch would take, and what a swap of them is worth now. No I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any, Final
 
+from shared.model.costs import QuotedCosts
 from shared.model.decision import Pending
 from shared.model.exchange import Range
 from shared.model.money import AMOUNT_MAX, round_down
@@ -20,6 +21,7 @@ class Rate:
 
     amount_usd: Decimal
     amount_eth: Decimal
+    eth_per_usd_before_fees: Decimal | None = None
 
     def to_eth(self, amount_usd: Decimal) -> Decimal:
         """Value dollars in ETH; exactly the estimate for the dollars that it was made for."""
@@ -48,10 +50,11 @@ class Sums:
 
 @dataclass(frozen=True)
 class Quote:
-    """The ETH to send (eight decimals, rounded down) and the USDT that the exchange estimates for it."""
+    """The ETH to send (eight decimals, rounded down), the USDT that the exchange estimates for it, and its costs."""
 
     amount_eth: Decimal
     estimated_usdt: Decimal
+    costs: QuotedCosts = field(default_factory=QuotedCosts)
 
 
 @dataclass(frozen=True)

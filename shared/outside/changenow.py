@@ -14,7 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from shared.errors import ExchangeRefused, ExchangeUnavailable, ValueImpossible
-from shared.model.exchange import CreatedExchange, ExchangeState, Phase, Range
+from shared.model.exchange import CreatedExchange, Estimate, ExchangeState, Phase, Range
 from shared.model.money import AMOUNT_MAX, parse_amount, plain, round_down
 
 STATUS_CHARACTERS_MAX: Final = 40
@@ -87,11 +87,11 @@ class ChangeNow:
         self._timeout_s = timeout_s
         self._pool = urllib3.PoolManager(maxsize=4)
 
-    def estimate_eth(self, amount_usd: Decimal) -> Decimal:
+    def estimate_eth(self, amount_usd: Decimal) -> Estimate:
         """Estimate the ETH that dollars are worth now, with USDT standing for the dollar."""
         return self._estimate(USDT, ETH, round_down(amount_usd, USDT_PLACES))
 
-    def estimate_usdt(self, amount_eth: Decimal) -> Decimal:
+    def estimate_usdt(self, amount_eth: Decimal) -> Estimate:
         """Estimate the USDT that would arrive for *amount_eth*, after all fees."""
         return self._estimate(ETH, USDT, amount_eth)
 
@@ -145,17 +145,18 @@ class ChangeNow:
         """Return the page on which a person sees an exchange."""
         return PAGE_URL + cn_api_id
 
-    def _estimate(self, from_currency: str, to_currency: str, amount: Decimal) -> Decimal:
+    def _estimate(self, from_currency: str, to_currency: str, amount: Decimal) -> Estimate:
         query = {
             **_pair(from_currency, to_currency),
             "fromAmount": plain(amount),
             "flow": "standard",
             "type": "direct",
         }
-        estimated = _read_amount(self._get("/exchange/estimated-amount", query), "toAmount")
+        answer = self._get("/exchange/estimated-amount", query)
+        estimated = _read_amount(answer, "toAmount")
         if estimated is None:
             raise ExchangeUnavailable("ChangeNow gave an estimate without toAmount")
-        return estimated
+        return Estimate(amount, estimated, _read_fee(answer, "depositFee"), _read_fee(answer, "withdrawalFee"))
 
     def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
         return self._request("GET", path, query=query, retries=_READING)
@@ -254,6 +255,16 @@ def _read_amount(answer: dict[str, Any], name: str, largest: Decimal = AMOUNT_MA
     if not 0 <= amount <= largest:
         raise ExchangeUnavailable(f"ChangeNow gave a {name} that is negative or larger than there can be")
     return amount or None
+
+
+def _read_fee(answer: dict[str, Any], name: str) -> Decimal | None:
+    """Read a fee, which may be 0; no batch waits for one that is missing or odd: it is for the books alone."""
+    value = answer.get(name)
+    try:
+        fee = value if isinstance(value, Decimal) else parse_amount(str(value).strip())
+    except ValueImpossible:
+        return None
+    return fee if 0 <= fee <= AMOUNT_MAX else None
 
 
 def _read_field(answer: dict[str, Any], name: str) -> str:

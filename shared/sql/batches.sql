@@ -2,10 +2,13 @@
 -- A batch is born with the total that its payments will be claimed for in the same transaction.
 INSERT INTO batch_conversions (
     batch_conversion_id, total_eth_usd, threshold_at_creation, conversion_status, opened_because, payments_count,
-    amount_eth, quoted_usdt, quoted_at, created_at)
+    amount_eth, quoted_usdt, quoted_at, deposit_fee_eth, withdrawal_fee_usdt, minimum_eth, market_usdt_per_eth,
+    created_at)
 VALUES (
     CAST(:batch_conversion_id AS uuid), :total_usd, CAST(:threshold_usd AS numeric), 'pending', :reason, :payments,
-    :amount_eth, :quoted_usdt, CAST(:now AS timestamp), CAST(:now AS timestamp));
+    :amount_eth, :quoted_usdt, CAST(:now AS timestamp), CAST(:deposit_fee_eth AS numeric),
+    CAST(:withdrawal_fee_usdt AS numeric), CAST(:minimum_eth AS numeric), CAST(:market_usdt_per_eth AS numeric),
+    CAST(:now AS timestamp));
 
 -- name: read_batch
 -- The whole state of a batch; held until the transaction ends where it is to be changed.
@@ -97,9 +100,16 @@ WHERE conversion_status = 'failed'
 SELECT COUNT(*) AS batches FROM batch_conversions WHERE conversion_status IN ('pending', 'swapping');
 
 -- name: store_quote
--- A batch whose exchange could not be made in time is quoted anew.
+-- A batch whose exchange could not be made in time is quoted anew; its costs are those of the new quote. What that did not
+-- ask for stays as it was.
 UPDATE batch_conversions
-SET amount_eth = :amount_eth, quoted_usdt = :quoted_usdt, quoted_at = CAST(:now AS timestamp)
+SET amount_eth = :amount_eth,
+    quoted_usdt = :quoted_usdt,
+    quoted_at = CAST(:now AS timestamp),
+    deposit_fee_eth = CAST(:deposit_fee_eth AS numeric),
+    withdrawal_fee_usdt = CAST(:withdrawal_fee_usdt AS numeric),
+    minimum_eth = COALESCE(CAST(:minimum_eth AS numeric), minimum_eth),
+    market_usdt_per_eth = CAST(:market_usdt_per_eth AS numeric)
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND order_prepared_at IS NULL;
 
 -- name: store_exchange

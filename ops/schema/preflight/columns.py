@@ -83,6 +83,7 @@ NEVER_ADDED: Final = {
 GIVEN_AT_BIRTH: Final = {
     *("batch_conversion_id", "total_eth_usd", "threshold_at_creation", "conversion_status", "opened_because"),
     *("payments_count", "amount_eth", "quoted_usdt", "quoted_at", "created_at"),
+    *("deposit_fee_eth", "withdrawal_fee_usdt", "minimum_eth", "market_usdt_per_eth"),
 }
 
 _STANDING: Final = """

@@ -4,7 +4,7 @@ pending (payments claimed) -> swapping (exchange stored) -> order prepared -> or
 before the next one speaks to anybody, so that a check that finds a batch in any of these states can go on from there.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -228,6 +228,7 @@ def _store_quote(check: CheckContext, batch: Batch, quote: Quote) -> Batch:
         amount_eth=quote.amount_eth,
         quoted_usdt=quote.estimated_usdt,
         now=now,
+        **asdict(quote.costs),
     )
     if not stored:  # it was ordered in the meantime
         return read_batch(check.session, batch.batch_conversion_id)

@@ -8,6 +8,7 @@ import pytest
 from shared.errors import CheckInProgress
 from shared.flow.check import run_check
 from shared.flow.check_lock import CHECK_LOCK
+from shared.model.exchange import Estimate
 from shared.model.reasons import Reason
 from tests.rig import WALLET_ETH, WALLET_USDT, Rig
 
@@ -96,7 +97,7 @@ def test_a_payment_that_arrives_during_the_quote_stays_pending(rig: Rig) -> None
     first = rig.pay("25.00")
     original = rig.check_dependencies.exchange.estimate_usdt
 
-    def estimate_while_paying(amount_eth: Decimal) -> Decimal:
+    def estimate_while_paying(amount_eth: Decimal) -> Estimate:
         rig.pay("7.00")
         return original(amount_eth)
 

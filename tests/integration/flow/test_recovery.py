@@ -10,6 +10,7 @@ from grpc import StatusCode
 
 from sandbox.wire import faults
 from shared.flow.batch.ordering import ORDER_REPEATABLE_FOR
+from shared.model.exchange import Estimate
 from shared.model.reasons import Reason
 from tests.rig import QUEUE, Rig
 
@@ -221,7 +222,7 @@ def test_a_quote_beyond_the_tolerance_is_never_claimed(paid: Rig, price: str, qu
     market.eth_price_usd = Decimal(price)
     original = paid.check_dependencies.exchange.estimate_eth
 
-    def estimate_at_another_price(amount_usd: Decimal) -> Decimal:
+    def estimate_at_another_price(amount_usd: Decimal) -> Estimate:
         market.eth_price_usd = Decimal(quoted_at)
         try:
             return original(amount_usd)

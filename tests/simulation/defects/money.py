@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -48,6 +48,7 @@ def _claim_what_is_there() -> Planted:
             amount_eth=offer.quote.amount_eth,
             quoted_usdt=offer.quote.estimated_usdt,
             now=now,
+            **asdict(offer.quote.costs),
         )
         latest = {"last_created_at": datetime(2999, 1, 1), "arrived_id": 2**31 - 1}  # noqa: DTZ001
         everything = offer.selection.parameters | latest
@@ -133,7 +134,7 @@ def _refund_is_finished() -> Planted:
         state = original(self, cn_api_id)
         if not state.is_refunded or state.expected_eth is None:
             return state
-        return replace(state, phase=Phase.FINISHED, received_usdt=self.estimate_usdt(state.expected_eth))
+        return replace(state, phase=Phase.FINISHED, received_usdt=self.estimate_usdt(state.expected_eth).received)
 
     return patch.object(ChangeNow, "get_exchange", optimistic)
 
