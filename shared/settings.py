@@ -26,6 +26,7 @@ from shared.environment import (
     parse_secret,
     read_settings,
 )
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 
 CHANGENOW_API_URL: Final = "https://api.changenow.io/v2"
 
@@ -80,6 +81,8 @@ class CheckSettings(Settings):
     tasks_queue: str
     tasks_emulator: str | None
     secrets_emulator: str | None
+    threshold_secret_id: str
+    policy_secret_id: str
     gchostpay1_url: str
     gchostpay1_invoker: str | None
     payout_address: str
@@ -173,6 +176,8 @@ SETTINGS: Final = (
     Setting("GCHOSTPAY1_BATCH_QUEUE", "the queue of payment orders", _CHECK),
     Setting("GCHOSTPAY1_URL", "where the orders go", _CHECK, parse_http_url),
     Setting("GCHOSTPAY1_INVOKER", "a service account that adds an OIDC token to an order", _CHECK, need=_OPTIONAL),
+    Setting("THRESHOLD_SECRET_ID", "the secret that holds the threshold", _CHECK, default=THRESHOLD_SECRET),
+    Setting("POLICY_SECRET_ID", "the secret that holds the policy", _CHECK, default=POLICY_SECRET),
     Setting("HOST_WALLET_USDT_ADDRESS", "the payout address", _CHECK, parse_ethereum_address),
     Setting("HOST_WALLET_ETH_ADDRESS", "the refund address", _CHECK, parse_ethereum_address),
     Setting("CLOUD_TASKS_EMULATOR_HOST", _STAND_IN, _CHECK, parse_host_and_port, _OPTIONAL),
@@ -212,6 +217,8 @@ def load_check_settings(environ: Mapping[str, str]) -> CheckSettings:
         tasks_queue=f"projects/{project}/locations/{location}/queues/{queue}",
         tasks_emulator=values["CLOUD_TASKS_EMULATOR_HOST"],
         secrets_emulator=values["SECRET_MANAGER_EMULATOR_HOST"],
+        threshold_secret_id=values["THRESHOLD_SECRET_ID"],
+        policy_secret_id=values["POLICY_SECRET_ID"],
         gchostpay1_url=values["GCHOSTPAY1_URL"],
         gchostpay1_invoker=values["GCHOSTPAY1_INVOKER"],
         payout_address=values["HOST_WALLET_USDT_ADDRESS"],

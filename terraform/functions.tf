@@ -5,7 +5,7 @@ locals {
   # secret is named by the variable that carries it, which is the name of the secret as well.
   functions = {
     check_threshold = {
-      name  = "micro-batch-check-threshold"
+      name  = "micro-batch-check-threshold${var.suffix}"
       about = "Adds up the pending payments and opens a batch conversion when the threshold is reached."
       topic = "micro-batch-trigger"
       # Pub/Sub of the same project counts as internal; nobody else has a reason to call.
@@ -19,9 +19,11 @@ locals {
           CLOUD_TASKS_LOCATION   = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].location
           CLOUD_TASKS_PROJECT_ID = var.project_id
           GCHOSTPAY1_URL         = var.gchostpay1_url
+          POLICY_SECRET_ID       = local.secret_ids["MICRO_BATCH_POLICY"]
           QUOTE_AGE_MAX_S        = tostring(var.function_settings.quote_age_max_s)
           RECONCILE_GRACE_S      = tostring(var.function_settings.reconcile_grace_s)
           STUCK_AFTER_S          = tostring(var.function_settings.stuck_after_s)
+          THRESHOLD_SECRET_ID    = local.secret_ids["MICRO_BATCH_THRESHOLD_USD"]
         },
         var.gchostpay1_invoker == null ? {} : { GCHOSTPAY1_INVOKER = var.gchostpay1_invoker },
       )
@@ -31,7 +33,7 @@ locals {
       ])
     }
     swap_executed = {
-      name  = "micro-batch-swap-executed"
+      name  = "micro-batch-swap-executed${var.suffix}"
       about = "Takes GCHostPay1's callback and distributes the USDT received over the batch's payments."
       topic = null
       # Cloud Tasks of the same project counts as internal when it calls the run.app address.
@@ -66,7 +68,7 @@ locals {
 
 resource "google_storage_bucket" "packages" {
   # checkov:skip=CKV_GCP_62:Holds the functions' public source archives only; who reads them is of no interest.
-  name                        = "${replace(var.project_id, ":", "-")}-micro-batch-packages"
+  name                        = "${local.bucket_prefix}packages${var.suffix}"
   location                    = var.region
   force_destroy               = !var.deletion_protection
   labels                      = local.labels
@@ -113,7 +115,7 @@ resource "google_storage_bucket_object" "package" {
 }
 
 resource "google_artifact_registry_repository" "functions" {
-  repository_id = "micro-batch-functions"
+  repository_id = "micro-batch-functions${var.suffix}"
   description   = "Images that Cloud Build makes of the functions."
   format        = "DOCKER"
   kms_key_name  = var.kms_key

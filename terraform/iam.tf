@@ -24,7 +24,7 @@ locals {
 resource "google_service_account" "main" {
   for_each = local.accounts
 
-  account_id   = each.value.id
+  account_id   = "${each.value.id}${var.suffix}"
   display_name = "Micro-batch conversion: ${replace(each.key, "_", " ")}"
   description  = each.value.about
 
@@ -178,7 +178,7 @@ resource "google_service_account_iam_member" "smoke_test" {
 resource "google_project_iam_custom_role" "operator" {
   for_each = toset(length(var.operators) == 0 ? [] : ["microBatchOperator"])
 
-  role_id     = each.key
+  role_id     = "${each.key}${replace(title(var.suffix), "-", "")}"
   title       = "Micro-batch operator"
   description = "Pauses, resumes and runs the schedule, and looks into the queues."
   permissions = [

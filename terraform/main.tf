@@ -28,10 +28,12 @@ data "google_project" "main" {
 }
 
 locals {
+  bucket_prefix = "${replace(replace(var.project_id, ":", "-"), ".", "-")}-micro-batch-"
   labels = merge(var.labels, {
-    application = "micro-batch-conversion"
+    application = "micro-batch-conversion${var.suffix}"
     managed_by  = "terraform"
   })
+  instance_name  = coalesce(var.database_instance.name, "telepaypsql${var.suffix}")
   project_number = data.google_project.main.number
 
   # The services that the configuration calls. cloudresourcemanager and serviceusage have to be on before the first
@@ -77,7 +79,7 @@ module "database" {
   connection_name     = var.cloud_sql_connection_name
   database_version    = var.database_version
   deletion_protection = var.deletion_protection
-  instance            = var.database_instance
+  instance            = merge(var.database_instance, { name = local.instance_name })
   kms_key             = var.kms_key
   labels              = local.labels
   private_network     = var.private_network
@@ -94,8 +96,23 @@ module "deployer" {
   environment = each.value.environment
   project_id  = var.project_id
   repository  = each.value.repository
+  suffix      = var.suffix
 
   depends_on = [google_project_service.main]
+}
+
+module "fence" {
+  source = "./modules/fence"
+
+  bucket              = "${local.bucket_prefix}fence${var.suffix}"
+  deletion_protection = var.deletion_protection
+  kms_key             = var.kms_key
+  labels              = local.labels
+  location            = var.region
+  members             = merge({ check_threshold = local.runtime_members.check_threshold }, { for member in var.operators : member => member })
+  suffix              = var.suffix
+
+  depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
 }
 
 module "watching" {
@@ -113,19 +130,20 @@ module "watching" {
   queues         = { for name, queue in google_cloud_tasks_queue.main : name => queue.name }
   runbook_url    = var.runbook_url
   services       = { for name, function in local.functions : name => function.name }
+  suffix         = var.suffix
   swap_cost_usd  = var.swap_cost_usd
 
   depends_on = [google_project_service.main]
 }
 
 import {
-  for_each = toset(var.adopt.database_instance ? [var.database_instance.name] : [])
+  for_each = toset(var.adopt.database_instance ? [local.instance_name] : [])
   to       = module.database.google_sql_database_instance.main[each.key]
   id       = each.key
 }
 
 import {
-  for_each = toset(var.adopt.database_instance ? [var.database_instance.name] : [])
+  for_each = toset(var.adopt.database_instance ? [local.instance_name] : [])
   to       = module.database.google_sql_database.main[each.key]
   id       = "projects/${var.project_id}/instances/${each.key}/databases/${var.database_instance.database}"
 }

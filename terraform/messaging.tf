@@ -25,6 +25,8 @@ locals {
     }
   }
 
+  queue_names = { for name in keys(local.queues) : name => lookup(var.queue_names, name, "${name}${var.suffix}") }
+
   topics = {
     "micro-batch-events"  = "What happened to batches, for GCBatchProcessor and others."
     "micro-batch-trigger" = "Each message is one threshold check; attribute force=true opens a batch below the threshold."
@@ -34,7 +36,7 @@ locals {
 resource "google_cloud_tasks_queue" "main" {
   for_each = local.queues
 
-  name     = each.key
+  name     = local.queue_names[each.key]
   location = var.region
 
   rate_limits {
@@ -61,7 +63,7 @@ resource "google_cloud_tasks_queue" "main" {
 resource "google_pubsub_topic" "main" {
   for_each = local.topics
 
-  name         = each.key
+  name         = "${each.key}${var.suffix}"
   kms_key_name = var.kms_key
   labels       = local.labels
   # Kept a week, so that a new subscriber can seek back over what it missed.
@@ -73,7 +75,7 @@ resource "google_pubsub_topic" "main" {
 # Never adopted: the old service's job of this name calls a URL. It is paused, then deleted (docs/deploy.md), since a
 # patched one would go on with the old target should the patch fail half way.
 resource "google_cloud_scheduler_job" "main" {
-  name        = "micro-batch-conversion-job"
+  name        = "micro-batch-conversion-job${var.suffix}"
   description = "Triggers the threshold check."
   paused      = var.paused
   region      = var.region
@@ -82,7 +84,7 @@ resource "google_cloud_scheduler_job" "main" {
 
   pubsub_target {
     topic_name = google_pubsub_topic.main["micro-batch-trigger"].id
-    data       = base64encode(jsonencode({ source = "micro-batch-conversion-job" }))
+    data       = base64encode(jsonencode({ source = "micro-batch-conversion-job${var.suffix}" }))
   }
 
   # A publish that fails is tried again well before the next tick.
@@ -98,11 +100,11 @@ resource "google_cloud_scheduler_job" "main" {
 import {
   for_each = var.adopt.queues
   to       = google_cloud_tasks_queue.main[each.key]
-  id       = "projects/${var.project_id}/locations/${var.region}/queues/${each.key}"
+  id       = "projects/${var.project_id}/locations/${var.region}/queues/${local.queue_names[each.key]}"
 }
 
 import {
   for_each = var.adopt.topics
   to       = google_pubsub_topic.main[each.key]
-  id       = "projects/${var.project_id}/topics/${each.key}"
+  id       = "projects/${var.project_id}/topics/${each.key}${var.suffix}"
 }

@@ -46,7 +46,7 @@ output "pause_command" {
 
 output "policy_command" {
   description = "Stops opening batches while those in flight are brought to their end; the next check honours it."
-  value       = "printf %s '{\"paused\": true}' | gcloud secrets versions add MICRO_BATCH_POLICY --data-file=- --project=${var.project_id}"
+  value       = "printf %s '{\"paused\": true}' | gcloud secrets versions add ${local.secret_ids["MICRO_BATCH_POLICY"]} --data-file=- --project=${var.project_id}"
 }
 
 output "seed_ids" {
@@ -56,7 +56,7 @@ output "seed_ids" {
 
 output "threshold_command" {
   description = "Raises (or lowers) the threshold, here to 50 dollars; the next check honours it."
-  value       = "printf %s 50.00 | gcloud secrets versions add MICRO_BATCH_THRESHOLD_USD --data-file=- --project=${var.project_id}"
+  value       = "printf %s 50.00 | gcloud secrets versions add ${local.secret_ids["MICRO_BATCH_THRESHOLD_USD"]} --data-file=- --project=${var.project_id}"
 }
 
 output "trigger_command" {

@@ -33,8 +33,12 @@ locals {
 
   secret_locations = var.kms_key == null ? var.secret_locations : toset([var.region])
 
+  secret_names = {
+    for name in local.managed_secrets :
+    name => lookup(var.secret_names, name, "${name}${upper(replace(var.suffix, "-", "_"))}")
+  }
   secret_ids = merge(
-    { for name in var.existing_secrets : name => name },
+    { for name in var.existing_secrets : name => lookup(var.secret_names, name, name) },
     { for name, secret in google_secret_manager_secret.main : name => secret.secret_id },
   )
   secret_versions = merge(
@@ -60,7 +64,7 @@ locals {
 resource "google_secret_manager_secret" "main" {
   for_each = local.managed_secrets
 
-  secret_id           = each.key
+  secret_id           = local.secret_names[each.key]
   deletion_protection = var.deletion_protection
   labels              = local.labels
   # A version destroyed by mistake is only disabled for a week, and can be enabled again.
@@ -138,5 +142,5 @@ resource "google_secret_manager_secret_version" "url" {
 import {
   for_each = var.adopt.secrets
   to       = google_secret_manager_secret.main[each.key]
-  id       = "projects/${var.project_id}/secrets/${each.key}"
+  id       = "projects/${var.project_id}/secrets/${local.secret_names[each.key]}"
 }

@@ -185,6 +185,34 @@ variable "secret_locations" {
   }
 }
 
+variable "secret_names" {
+  description = <<-EOT
+    Secrets that are called otherwise in this project, by the variable that carries them: of another generation of the
+    services (MICROBATCH_URL = "PGP_MICROBATCH_URL") or of another environment. Unnamed, a secret made here is called as
+    its variable, with the suffix; one of existing_secrets as its variable.
+  EOT
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in values(var.secret_names) : can(regex("^[A-Za-z0-9_-]{1,255}$", id))])
+    error_message = "secret_names holds ids of secrets: letters, digits, _ and -."
+  }
+  validation {
+    condition = length(setsubtract(keys(var.secret_names), [
+      "CHANGENOW_API_KEY", "DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET",
+      "GCHOSTPAY1_BATCH_QUEUE", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS", "MICROBATCH_RESPONSE_QUEUE",
+      "MICROBATCH_URL", "MICRO_BATCH_POLICY", "MICRO_BATCH_THRESHOLD_USD", "SUCCESS_URL_SIGNING_KEY",
+    ])) == 0
+    error_message = "secret_names names a secret that this configuration does not know."
+  }
+  validation {
+    condition     = length(distinct(values(var.secret_names))) == length(var.secret_names)
+    error_message = "secret_names gives two secrets one id."
+  }
+}
+
 variable "secret_versions" {
   description = <<-EOT
     Versions of operators' secrets that the functions get, by secret. An unnamed secret is read at its latest version
@@ -209,4 +237,20 @@ variable "seed_secrets" {
   type        = bool
   default     = true
   nullable    = false
+}
+
+variable "suffix" {
+  description = <<-EOT
+    What every name made here ends in, so that two environments fit one project: for example -staging. In names of
+    secrets it reads _STAGING, of metrics _staging. Empty for the only installation of a project; changing it later
+    replaces everything.
+  EOT
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(-[a-z][a-z0-9]{0,8})?$", var.suffix))
+    error_message = "suffix must be empty or a hyphen, a letter and up to 8 more letters or digits (an account's name has room for no more)."
+  }
 }

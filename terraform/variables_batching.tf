@@ -153,6 +153,21 @@ variable "policy" {
   }
 }
 
+variable "queue_names" {
+  description = <<-EOT
+    Queues that are called otherwise in this project, by their usual names: an adopted one of another generation of the
+    services (microbatch-response-queue = "pgp-microbatch-response-queue-v1"). GCHostPay1 learns both names from secrets.
+  EOT
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.queue_names), ["gchostpay1-batch-queue", "microbatch-response-queue"])) == 0
+    error_message = "queue_names may name gchostpay1-batch-queue and microbatch-response-queue."
+  }
+}
+
 variable "runtime" {
   description = "Python runtime of both functions. The default is the version that the tests run on."
   type        = string

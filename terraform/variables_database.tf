@@ -35,12 +35,12 @@ variable "cloud_sql_ip_type" {
 }
 
 variable "database_instance" {
-  description = "The Cloud SQL instance to create when cloud_sql_connection_name is null; disk_size_gb in GiB."
+  description = "The Cloud SQL instance to create when cloud_sql_connection_name is null (telepaypsql, if it has no name); disk_size_gb in GiB."
   type = object({
     availability_type = optional(string, "REGIONAL")
     database          = optional(string, "telepaydb")
     disk_size_gb      = optional(number, 20)
-    name              = optional(string, "telepaypsql")
+    name              = optional(string)
     tier              = optional(string, "db-custom-1-3840")
   })
   default  = {}

@@ -6,7 +6,6 @@ from typing import Any, Final
 WHERE_MONEY_GOES: Final = ("CHANGENOW_API_URL", "CLOUD_SQL_CONNECTION_NAME", "FENCE", "GCHOSTPAY1_URL")
 HARMLESS_OF_AN_INSTANCE: Final = frozenset({"deletion_protection", "effective_labels", "terraform_labels"})
 HARMLESS_SETTINGS: Final = frozenset({"deletion_protection_enabled", "user_labels", "version"})
-ORDER_QUEUE: Final = "gchostpay1-batch-queue"
 Values = Mapping[str, Any]
 
 
@@ -49,7 +48,7 @@ def _instance(before: Values, after: Values) -> Iterator[str]:
 
 def _queue(before: Values, after: Values) -> Iterator[str]:
     old, new = _both(before, after, "retry_config")
-    if old and after.get("name", "").startswith(ORDER_QUEUE) and _attempts(new) > _attempts(old):
+    if old and _attempts(old) == 1 and _attempts(new) > 1:  # the queue of orders, whatever its name
         yield "would deliver an order again; GCHostPay1 must look for the batch's id before it pays"
     if after.get("desired_state") == "PAUSED" != before.get("desired_state"):
         yield "would be paused"

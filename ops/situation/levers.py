@@ -12,6 +12,7 @@ from ops.command_line.answers import Answer, tell
 from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
 from ops.command_line.text import instant, pairs, rules
+from ops.outside.environment import optional
 from ops.outside.secret_versions import LeverSecrets, Version
 from shared.errors import DatabaseUnavailable, Refused, SettingsInvalid
 from shared.model.money import dollars, plain
@@ -20,11 +21,16 @@ from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET, parse_policy, p
 
 @dataclass(frozen=True)
 class Lever:
-    """A lever: its name, its secret, and the parser that the functions use."""
+    """A lever: its name, the usual id of its secret, and the parser that the functions use."""
 
     name: str
-    secret_id: str
+    usual_id: str
     parse: Callable[[bytes], Any]
+
+    @property
+    def secret_id(self) -> str:
+        """The id of its secret in this installation, as the functions are told it."""
+        return optional(f"{self.name.upper()}_SECRET_ID") or self.usual_id
 
 
 THRESHOLD: Final = Lever("threshold", THRESHOLD_SECRET, parse_threshold)

@@ -1,5 +1,6 @@
 """Secret Manager: the operators' levers, read through the API in every check."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,11 +22,12 @@ class SecretValue:
 
 
 class SecretManager:
-    """Reads the newest version of a project's secrets."""
+    """Reads the newest version of a project's secrets; *ids* tells which are called otherwise there."""
 
-    def __init__(self, project: str, emulator: str | None) -> None:
+    def __init__(self, project: str, emulator: str | None, ids: Mapping[str, str] | None = None) -> None:
         self._project = project
         self._emulator = emulator
+        self._ids = ids or {}
         self.client = GoogleClient(self._new_client)
 
     def read_latest(self, secret_id: str) -> SecretValue:
@@ -33,6 +35,7 @@ class SecretManager:
 
         Raises SecretMissing where there is no such secret, SecretUnavailable for all else: disabled, no right, silence.
         """
+        secret_id = self._ids.get(secret_id, secret_id)
         client = self.client.get()  # first, so that prepare() imports alone
         import google_crc32c
         from google.api_core import exceptions

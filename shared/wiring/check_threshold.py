@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from shared import logs
 from shared.flow.context import CheckDependencies
+from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.outside.changenow import ChangeNow
 from shared.outside.cloud_tasks import OrderQueue
 from shared.outside.database import open_database
@@ -44,7 +45,11 @@ def wire_check(
             emulator=settings.tasks_emulator,
             sleep=sleep,
         ),
-        secrets=SecretManager(settings.project, settings.secrets_emulator),
+        secrets=SecretManager(
+            settings.project,
+            settings.secrets_emulator,
+            {THRESHOLD_SECRET: settings.threshold_secret_id, POLICY_SECRET: settings.policy_secret_id},
+        ),
         publisher=open_publisher(settings.events_topic, settings.events_emulator),
         now=now,
         sleep=sleep,

@@ -1,17 +1,6 @@
 # Only when no existing instance is named: the instance and the database. Its user and password are made by an
 # operator (docs/deploy.md), so that no password is ever in a plan or a state.
 
-terraform {
-  required_version = ">= 1.11"
-
-  required_providers {
-    google = {
-      source  = "hashicorp/google"
-      version = "~> 7.45"
-    }
-  }
-}
-
 locals {
   managed = var.connection_name == null
   # project:region:instance, where the project itself may hold a colon (example.com:project).

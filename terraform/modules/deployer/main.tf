@@ -2,17 +2,6 @@
 # may be made by any job of the repository and only reads; applying is for jobs of one environment, to which the
 # repository's owners attach reviewers.
 
-terraform {
-  required_version = ">= 1.11"
-
-  required_providers {
-    google = {
-      source  = "hashicorp/google"
-      version = "~> 7.45"
-    }
-  }
-}
-
 locals {
   identities = {
     deployer = {
@@ -37,7 +26,7 @@ locals {
 resource "google_service_account" "main" {
   for_each = local.identities
 
-  account_id   = "micro-batch-${each.key}"
+  account_id   = "micro-batch-${each.key}${var.suffix}"
   display_name = "Micro-batch conversion: ${each.key}"
   description  = each.value.about
 }
@@ -53,7 +42,7 @@ resource "google_project_iam_member" "main" {
 }
 
 resource "google_iam_workload_identity_pool" "main" {
-  workload_identity_pool_id = "micro-batch-ci"
+  workload_identity_pool_id = "micro-batch-ci${var.suffix}"
   display_name              = "Micro-batch conversion: CI"
   description               = "Jobs of ${var.repository}."
 }

@@ -15,3 +15,9 @@ variable "repository" {
   type        = string
   nullable    = false
 }
+
+variable "suffix" {
+  description = "What the names made here end in, with its hyphen; empty for the only installation of a project."
+  type        = string
+  nullable    = false
+}

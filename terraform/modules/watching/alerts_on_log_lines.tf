@@ -95,7 +95,7 @@ locals {
 resource "google_monitoring_alert_policy" "line" {
   for_each = local.line_alerts
 
-  display_name          = "Micro-batch: ${each.value.title}"
+  display_name          = "Micro-batch${var.suffix}: ${each.value.title}"
   combiner              = "OR"
   notification_channels = local.channels[each.value.severity]
   severity              = each.value.severity
@@ -123,14 +123,14 @@ resource "google_monitoring_alert_policy" "line" {
   documentation {
     content   = "${lookup(each.value, "has_batch", false) ? "Batch `$${log.extracted_label.batch}`. " : ""}${local.documentation[each.key]}"
     mime_type = "text/markdown"
-    subject   = "Micro-batch: ${each.value.title}${lookup(each.value, "has_batch", false) ? " ($${log.extracted_label.batch})" : ""}"
+    subject   = "Micro-batch${var.suffix}: ${each.value.title}${lookup(each.value, "has_batch", false) ? " ($${log.extracted_label.batch})" : ""}"
   }
 }
 
 # What the platform answers in the place of our code, or when it breaks down under a call: a missing or wrong identity
 # token is a 403 before a line of ours is written. Such requests are in no metric of Cloud Run, but in its request log.
 resource "google_monitoring_alert_policy" "platform" {
-  display_name          = "Micro-batch: the platform refused a call, or a function broke down under one"
+  display_name          = "Micro-batch${var.suffix}: the platform refused a call, or a function broke down under one"
   combiner              = "OR"
   notification_channels = local.channels["ERROR"]
   severity              = "ERROR"

@@ -98,7 +98,7 @@ locals {
       severity     = "ERROR"
       lasts_s      = 900
       while_paused = true
-      query = format("max(pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=~\"eventarc-.*%s-.*\"}) > 1800",
+      query = format("max(pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=~\"eventarc-.*-%s-[0-9].*\"}) > 1800",
         var.services["check_threshold"],
       )
     }
@@ -137,7 +137,7 @@ locals {
 resource "google_monitoring_alert_policy" "query" {
   for_each = merge(local.query_alerts, local.objectives)
 
-  display_name          = "Micro-batch: ${each.value.title}"
+  display_name          = "Micro-batch${var.suffix}: ${each.value.title}"
   combiner              = "OR"
   enabled               = each.value.while_paused || !var.paused
   notification_channels = local.channels[each.value.severity]

@@ -22,7 +22,7 @@ locals {
 resource "google_monitoring_notification_channel" "email" {
   for_each = var.emails
 
-  display_name = "Micro-batch conversion: ${each.key}"
+  display_name = "Micro-batch conversion${var.suffix}: ${each.key}"
   type         = "email"
   labels       = { email_address = each.key }
   user_labels  = var.labels
@@ -32,7 +32,7 @@ resource "google_billing_budget" "main" {
   for_each = var.budget == null ? {} : { month = var.budget }
 
   billing_account = each.value.billing_account
-  display_name    = "Micro-batch conversion: a month"
+  display_name    = "Micro-batch conversion${var.suffix}: a month"
 
   amount {
     specified_amount {
@@ -42,7 +42,7 @@ resource "google_billing_budget" "main" {
   }
 
   budget_filter {
-    labels   = { application = "micro-batch-conversion" }
+    labels   = { application = "micro-batch-conversion${var.suffix}" }
     projects = ["projects/${var.project_number}"]
   }
 

@@ -161,7 +161,7 @@ locals {
 
 resource "google_monitoring_dashboard" "main" {
   dashboard_json = jsonencode({
-    displayName  = "Micro-batch conversion"
+    displayName  = "Micro-batch conversion${var.suffix}"
     mosaicLayout = { columns = 48, tiles = concat(local.scorecard_tiles, local.chart_tiles, [local.log_tile]) }
   })
 

@@ -50,9 +50,13 @@ locals {
     micro_batch_duration_s           = { about = "From a batch's creation to its completion.", event = "batch_completed", field = "duration_s", unit = "s" }
   }
 
+  metric_names = {
+    for name in concat(keys(local.counters), keys(local.measures)) : name => "${name}${replace(var.suffix, "-", "_")}"
+  }
+
   # How PromQL names them.
   promql = {
-    for name in concat(keys(local.counters), keys(local.measures)) : name => "logging_googleapis_com:user_${name}"
+    for name in concat(keys(local.counters), keys(local.measures)) : name => "logging_googleapis_com:user_${local.metric_names[name]}"
   }
   on_run = "monitored_resource=\"cloud_run_revision\""
   # The mean over a time: exact, where a percentile of a distribution is a guess within a bucket.
@@ -69,7 +73,7 @@ locals {
 resource "google_logging_metric" "counter" {
   for_each = local.counters
 
-  name        = each.key
+  name        = local.metric_names[each.key]
   description = each.value.about
   filter = join(" AND ", compact([
     local.log_source,
@@ -97,7 +101,7 @@ resource "google_logging_metric" "counter" {
 resource "google_logging_metric" "measure" {
   for_each = local.measures
 
-  name            = each.key
+  name            = local.metric_names[each.key]
   description     = each.value.about
   filter          = "${local.log_source} AND jsonPayload.event=\"${each.value.event}\""
   value_extractor = "EXTRACT(jsonPayload.${each.value.field})"

@@ -83,6 +83,12 @@ variable "services" {
   nullable    = false
 }
 
+variable "suffix" {
+  description = "What the names made here end in, with its hyphen; empty for the only installation of a project."
+  type        = string
+  nullable    = false
+}
+
 variable "swap_cost_usd" {
   description = "What one swap costs, in US dollars."
   type        = number

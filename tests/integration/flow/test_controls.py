@@ -153,6 +153,23 @@ def test_a_policy_that_disappears_stays_in_force(rig: Rig, caplog: pytest.LogCap
     assert rig.check().reason == Reason.THRESHOLD_REACHED
 
 
+def test_the_levers_of_another_environment_move_nothing(rig: Rig) -> None:
+    """Two environments of one project: each reads the secrets that it is told of, and not the other's."""
+    rig.set_threshold("5.00")
+    rig.set_policy('{"paused": true}')
+    ids = {"THRESHOLD_SECRET_ID": "THRESHOLD_OF_STAGING", "POLICY_SECRET_ID": "POLICY_OF_STAGING"}
+    for name, value in zip(ids.values(), ("30.00", "{}"), strict=True):
+        rig.peers.secrets.add_version(PROJECT, name, value)
+    staging = Rig(rig.url, rig.peers, ids)
+    rig.pay("25.00")
+    assert staging.check().reason == Reason.BELOW_THRESHOLD
+    rig.peers.secrets.add_version(PROJECT, "THRESHOLD_OF_STAGING", "20.00")
+    assert staging.check().reason == Reason.THRESHOLD_REACHED
+    staging.close()
+    for name in ids.values():
+        rig.peers.secrets.delete_secret(PROJECT, name)
+
+
 def silence(rig: Rig, times: int) -> None:
     """Let Secret Manager refuse the next reads of the policy."""
     refused = faults.refuse(StatusCode.PERMISSION_DENIED)

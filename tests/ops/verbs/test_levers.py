@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.wire.faults import refuse
 from tests.ops.conftest import Shell
-from tests.rig import Rig
+from tests.rig import PROJECT, Rig
 
 
 def newest(shell: Shell, lever: str) -> str:
@@ -55,6 +55,20 @@ def test_the_same_again_adds_no_version(rig: Rig, shell: Shell) -> None:
     """Whoever repeats a command after a lost answer changes nothing."""
     assert shell("threshold", "set", "20.00", "--yes", "--json").document["version"] is None
     assert shell("threshold", "show", "--json").document["version"] == "1"
+
+
+def test_a_lever_of_another_environment_is_another_secret(
+    rig: Rig, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the functions are told by THRESHOLD_SECRET_ID the shell is told likewise."""
+    rig.peers.secrets.add_version(PROJECT, "THRESHOLD_OF_STAGING", "30.00")
+    monkeypatch.setenv("THRESHOLD_SECRET_ID", "THRESHOLD_OF_STAGING")
+    assert shell("threshold", "set", "35.00", "--yes").code == 0
+    shown = shell("threshold", "show", "--json").document
+    assert (shown["set"], shown["secret"]) == ("35.00", "THRESHOLD_OF_STAGING")
+    monkeypatch.delenv("THRESHOLD_SECRET_ID")
+    assert newest(shell, "threshold") == "20.00"
+    rig.peers.secrets.delete_secret(PROJECT, "THRESHOLD_OF_STAGING")
 
 
 def test_a_policy_is_made_rule_by_rule(rig: Rig, shell: Shell) -> None:
