@@ -55,7 +55,7 @@ bench: setup ## Measure everything beside its limit; nothing is written without 
 demo: setup ## Play payments through the whole flow and print the account (PAYMENTS=file.csv).
 	@.venv/bin/python -m sandbox demo "$$PAYMENTS"
 
-sandbox: setup ## Keep the same world running, to type into (SANDBOX_ARGS=--short: for drills; SANDBOX_GCHOSTPAY1_URL, SANDBOX_GCACCUMULATOR_URL: services of your own).
+sandbox: setup ## Keep the same world running, to type into (SANDBOX_ARGS=--short: for drills; --chain: with a chain; SANDBOX_GCHOSTPAY1_URL, SANDBOX_GCACCUMULATOR_URL: services of your own).
 	@.venv/bin/python -m sandbox run $(SANDBOX_ARGS)
 
 functions: setup ## Serve both functions from this tree, against the running sandbox.

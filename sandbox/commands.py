@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace, interrupts: Interrupts) -> int:
         file = options.payments or options.file or PAYMENTS
         return run_demo(file, interrupts, with_details=options.details)
     if options.command == "run":
-        keep_running(interrupts, _times(options), _wishes())
+        keep_running(interrupts, _times(options), _wishes(options))
     world = find_world(options.world)
     if options.command == "functions":
         serve_functions(world, interrupts)
@@ -105,9 +105,10 @@ def _times(options: argparse.Namespace) -> Times:
     )
 
 
-def _wishes() -> Wishes:
+def _wishes(options: argparse.Namespace) -> Wishes:
     """A team's own services, by their addresses, take the place of the stand-ins."""
     return Wishes(
+        chain=options.chain,
         gchostpay1_url=os.environ.get("SANDBOX_GCHOSTPAY1_URL", "").rstrip("/"),
         gcaccumulator_url=os.environ.get("SANDBOX_GCACCUMULATOR_URL", "").rstrip("/"),
     )
@@ -142,6 +143,7 @@ def _add_worlds(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     run = commands.add_parser("run", help="keep the world running until Ctrl-C")
     run.add_argument("--every", type=float, metavar="SECONDS", help="between ticks; 900; 0: none")
     run.add_argument("--short", action="store_true", help="short times for drills: ticks, grace, stuck, expiry")
+    run.add_argument("--chain", action="store_true", help="ETH and USDT move on a chain of its own, for reconcile")
     run.add_argument("--grace", type=int, metavar="SECONDS", help="from the order to the first question")
     run.add_argument("--stuck", type=int, metavar="SECONDS", help="until a batch is called stuck")
     run.add_argument("--expiry", type=float, metavar="SECONDS", help="of an exchange that nobody pays")

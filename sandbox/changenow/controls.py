@@ -19,6 +19,7 @@ VERBS: Final[dict[str, Callable[[Office, str, Decimal | None], object]]] = {
     "advance": lambda office, exchange_id, _: office.advance(exchange_id),
     "finish": lambda office, exchange_id, amount: office.finish(exchange_id, amount),
     "revive": lambda office, exchange_id, amount: office.revive(exchange_id, amount),
+    "restate": lambda office, exchange_id, amount: office.restate(exchange_id, amount),
     "fail": lambda office, exchange_id, _: office.fail(exchange_id),
     "refund": lambda office, exchange_id, amount: office.refund(exchange_id, amount),
     "expire": lambda office, exchange_id, _: office.expire(exchange_id),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from sandbox.changenow.coins import Coins, MadeUpCoins
 from sandbox.changenow.exchange import END, FINAL, NEXT, REVIVABLE, Deposit, Exchange, Schedule
 from sandbox.changenow.market import Market, Pair
 
@@ -26,6 +27,7 @@ class Office:
         self.schedule = schedule
         self.next_amount_to: Decimal | None = None
         self.loses_deposits = False
+        self.coins: Coins = MadeUpCoins()
         self._clock = clock
         self._lock = threading.RLock()
         self._exchanges: dict[str, Exchange] = {}
@@ -71,10 +73,8 @@ class Office:
         """
         with self._lock:
             exchange = self._at(payin_address)
-            now = self._clock()
-            seen_at = None if self.loses_deposits else now + timedelta(seconds=self.schedule.seen_after_s)
             self._catch_up(exchange)
-            exchange.deposits.append(Deposit(amount_eth, tx_hash, now, seen_at))
+            self._take(exchange, amount_eth, tx_hash)
             self._catch_up(exchange)
             return exchange.id
 
@@ -100,6 +100,14 @@ class Office:
             if self._current(exchange_id).status not in REVIVABLE:
                 raise ValueError(f"exchange {exchange_id} has neither failed nor expired")
             self._finish(exchange_id, amount_to)
+
+    def restate(self, exchange_id: str, amount_to: Decimal | None = None) -> None:
+        """Say from now on that an exchange which is over paid out *amount_to*, whatever it did."""
+        with self._lock:
+            exchange = self._current(exchange_id)
+            if exchange.status != END or amount_to is None:
+                raise ValueError(f"exchange {exchange_id} is {exchange.status}: say what it is to have paid out")
+            exchange.amount_to = amount_to
 
     def fail(self, exchange_id: str) -> None:
         """End an exchange as failed."""
@@ -141,8 +149,15 @@ class Office:
                 return exchange
         raise KeyError(payin_address)
 
+    def _take(self, exchange: Exchange, amount_eth: Decimal, tx_hash: str) -> None:
+        now = self._clock()
+        seen_at = None if self.loses_deposits else now + timedelta(seconds=self.schedule.seen_after_s)
+        exchange.deposits.append(Deposit(amount_eth, tx_hash, now, seen_at))
+
     def _catch_up(self, exchange: Exchange) -> None:
-        """Enter the states whose time has come since somebody last looked."""
+        """Take what the chain has brought, and enter the states whose time has come since somebody last looked."""
+        for arrival in self.coins.arrived(exchange.payin_address)[len(exchange.deposits) :]:
+            self._take(exchange, arrival.amount_eth, arrival.tx_hash)
         now = self._clock()
         exchange.see(now)
         for _ in range(STEPS_MAX):
@@ -165,7 +180,7 @@ class Office:
         sent = exchange.amount_from or Decimal(0)
         if exchange.refund_amount is None:
             exchange.refund_amount = max(Decimal(0), sent - self.market.network_fees["eth"])
-        exchange.refund_hash = transaction_hash()
+        exchange.refund_hash = self.coins.send_back(exchange)
 
     def _pay_out(self, exchange: Exchange) -> None:
         if exchange.amount_from is None:
@@ -174,9 +189,4 @@ class Office:
             exchange.amount_to, self.next_amount_to = self.next_amount_to, None
         if exchange.amount_to is None:
             exchange.amount_to = self.market.paid_out(exchange.pair, exchange.amount_from)
-        exchange.payout_hash = transaction_hash()
-
-
-def transaction_hash() -> str:
-    """A hash as Ethereum writes it, new each time."""
-    return "0x" + secrets.token_hex(32)
+        exchange.payout_hash = self.coins.pay_out(exchange)

@@ -27,6 +27,7 @@ def guide(at: Addresses, *, tick_s: float) -> str:
     """The whole text."""
     ticks = f"every {tick_s:g} s by itself, and" if tick_s else "only"
     typed = "\n".join(f"  {f'{COMMAND} {command}':<56} {meaning}" for command, meaning in TYPED)
+    chain = f"  Ethereum           {at.chain_url}   (JSON-RPC)\n" if at.chain_url else ""
     return f"""
 The sandbox is running. A check is made {ticks} when you trigger one. Ctrl-C ends it all.
 
@@ -41,7 +42,7 @@ The sandbox is running. A check is made {ticks} when you trigger one. Ctrl-C end
   Secret Manager     {at.secret_manager}
   Pub/Sub            {at.pubsub}
   Cloud Storage      {at.storage}
-  logs               {at.folder}
+{chain}  logs               {at.folder}
 
 A GCHostPay1 of your own opens orders with the key "{SIGNING_KEY}" and puts its callbacks, for
 {at.swap_executed_url}/swap-executed, on {queue_path(RESPONSE_QUEUE)}.

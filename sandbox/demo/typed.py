@@ -17,7 +17,7 @@ from sandbox.demo.log_printer import LogPrinter
 from sandbox.processes.interrupts import Interrupts
 from sandbox.wire.google_clients import tasks_client
 from sandbox.world.addresses import BATCH_QUEUE, PAYOUT_QUEUE, RESPONSE_QUEUE, Addresses, NoWorldError, queue_path
-from sandbox.world.environment import function_environment
+from sandbox.world.environment import function_environment, operator_environment
 from sandbox.world.functions import Functions
 from sandbox.world.operations import TIMEOUT_S
 
@@ -89,13 +89,13 @@ def queue_lines(where: Addresses) -> Iterator[str]:
 
 def export_lines(where: Addresses) -> Iterator[str]:
     """The functions' environment for a shell: `eval "$(.venv/bin/python -m sandbox environment)"`."""
-    for name, value in function_environment(where).items():
+    for name, value in operator_environment(where).items():
         yield f"export {name}={shlex.quote(value)}"
 
 
 def run_operators(where: Addresses, arguments: Sequence[str]) -> int:
     """Run a verb of the operators' command line against the sandbox, and return its exit code."""
-    environment = {**os.environ, **function_environment(where)}
+    environment = {**os.environ, **operator_environment(where)}
     return subprocess.run([sys.executable, "-m", "ops", *arguments], env=environment, check=False).returncode
 
 

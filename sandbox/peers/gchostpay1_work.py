@@ -1,7 +1,6 @@
 """What GCHostPay1 does with an order: looks at the exchange, pays, asks how it ends, calls back."""
 
 import logging
-import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ import requests
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import tasks_v2
 
+from sandbox.chain.wallet import RefusedByNodeError, Wallet
+from sandbox.changenow.coins import transaction_hash
 from sandbox.changenow.exchange import END, FINAL
 from sandbox.peers.gchostpay1_ledger import Ledger, Payment
 from sandbox.peers.gchostpay1_tokens import Execution, Order, encrypt_gchostpay1_to_microbatch_token
@@ -64,6 +65,8 @@ class Endpoints:
     tasks_address: str  # host:port of Cloud Tasks
     response_queue: str  # projects/P/locations/L/queues/microbatch-response-queue
     microbatch_url: str  # the callback goes to <microbatch_url>/swap-executed
+    node_url: str = ""  # of the chain; without one, ChangeNow is told of the coins
+    wallet_address: str = ""  # the host wallet's ETH, on that chain
 
 
 @dataclass(frozen=True)
@@ -113,13 +116,15 @@ class Errand:
 
     def _pay(self) -> str:
         """Send the coins, and only then write it down: what comes twice at once is paid twice."""
-        tx_hash = "0x" + secrets.token_hex(32)
         amount_eth = (self.order.from_amount * self.behaviour.pays_share).quantize(Decimal("1e-18"))
-        deposit = {"payin_address": self.order.payin_address, "amount_eth": amount_eth, "tx_hash": tx_hash}
-        url = f"{self.endpoints.changenow_url}/_chain/deposit"
+        tx_hash = transaction_hash()
         try:
-            requests.post(url, data=dump_json(deposit), timeout=HTTP_TIMEOUT_S).raise_for_status()
-        except requests.RequestException as error:
+            if self.endpoints.node_url:
+                wallet = Wallet(self.endpoints.node_url, self.endpoints.wallet_address)
+                tx_hash = wallet.send_eth(self.order.payin_address, amount_eth)
+            else:
+                self._tell(amount_eth, tx_hash)
+        except (requests.RequestException, RefusedByNodeError) as error:
             # The coins may or may not have left: they are not sent again, the exchange will tell.
             log.warning("the chain did not confirm the payment: %s", type(error).__name__)
         self.ledger.pay(
@@ -133,6 +138,12 @@ class Errand:
             )
         )
         return tx_hash
+
+    def _tell(self, amount_eth: Decimal, tx_hash: str) -> None:
+        """Let the coins reach ChangeNow without a chain."""
+        deposit = {"payin_address": self.order.payin_address, "amount_eth": amount_eth, "tx_hash": tx_hash}
+        url = f"{self.endpoints.changenow_url}/_chain/deposit"
+        requests.post(url, data=dump_json(deposit), timeout=HTTP_TIMEOUT_S).raise_for_status()
 
     def _await_end(self, tx_hash: str) -> Decimal | None:
         """Ask how the exchange ends; the USDT it paid out, None when it did not or too many questions were asked."""

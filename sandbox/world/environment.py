@@ -2,12 +2,13 @@
 
 from typing import Final
 
+from sandbox.chain.accounts import HOST
 from sandbox.world.addresses import BATCH_QUEUE, EVENTS_TOPIC, FENCE_BUCKET, LOCATION, PROJECT, Addresses
 
 SIGNING_KEY: Final = "sandbox-signing-key"
 CHANGENOW_API_KEY: Final = "changenow-sandbox-key"
 HOST_WALLET_USDT: Final = "0x" + "a0" * 20
-HOST_WALLET_ETH: Final = "0x" + "b0" * 20
+HOST_WALLET_ETH: Final = HOST.address
 
 
 def function_environment(where: Addresses) -> dict[str, str]:
@@ -30,3 +31,9 @@ def function_environment(where: Addresses) -> dict[str, str]:
         "FENCE": f"gs://{FENCE_BUCKET}/newest-order",
         "STORAGE_EMULATOR_HOST": where.storage,
     }
+
+
+def operator_environment(where: Addresses) -> dict[str, str]:
+    """The functions' settings, and what the operators' command line reads besides."""
+    chain = {"ETHEREUM_RPC_URL": where.chain_url} if where.chain_url else {}
+    return function_environment(where) | chain

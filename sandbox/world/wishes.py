@@ -24,4 +24,5 @@ class Wishes:
     order_attempts: int = ORDER_ATTEMPTS  # 10 for a GCHostPay1 that checks for duplicates
     gcaccumulator_url: str = ""  # a team's own service instead of the stand-in
     gchostpay1_url: str = ""  # likewise
+    chain: bool = False  # ETH and USDT move by transactions on a chain of its own
     environment: Mapping[str, str] = field(default_factory=dict)  # further settings of the functions

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from ops.schema.migrate import migrate
 from sandbox.changenow.server import ChangeNow
@@ -41,11 +41,14 @@ from sandbox.world.addresses import (
     Addresses,
     queue_path,
 )
-from sandbox.world.environment import CHANGENOW_API_KEY, SIGNING_KEY, function_environment
+from sandbox.world.environment import CHANGENOW_API_KEY, HOST_WALLET_ETH, SIGNING_KEY, function_environment
 from sandbox.world.function_process import FunctionProcess
 from sandbox.world.functions import Functions
 from sandbox.world.furnishing import create_queues, create_secrets, create_topics
 from sandbox.world.wishes import Wishes
+
+if TYPE_CHECKING:
+    from sandbox.chain.node import ChainNode
 
 __all__ = ["StillWaitingError", "Wishes", "World"]
 
@@ -76,6 +79,7 @@ class World:
         self.storage = Storage()
         self.gcsplit1 = Responder()
         self.changenow = ChangeNow(api_key=CHANGENOW_API_KEY, schedule=self.wishes.schedule)
+        self.chain = _make_chain(self.changenow) if self.wishes.chain else None
         self._held = held
         self._stack = ExitStack()
         self._folder: Path | None = None
@@ -207,6 +211,8 @@ class World:
 
     def _start_outside(self) -> None:
         self._start(self.postgres, self.secret_manager, self.pubsub, self.cloud_tasks, self.storage, self.changenow)
+        if self.chain is not None:
+            self._start(self.chain)
 
     def _prepare_database(self) -> None:
         """Migrate the tables of the deployed world."""
@@ -221,6 +227,8 @@ class World:
             tasks_address=self.cloud_tasks.address,
             response_queue=queue_path(RESPONSE_QUEUE),
             microbatch_url="",
+            node_url=self.chain.url if self.chain else "",
+            wallet_address=HOST_WALLET_ETH,
         )
         self._gchostpay1 = GCHostPay1(
             signing_keys=SIGNING_KEY,
@@ -273,7 +281,18 @@ class World:
             gcbatchprocessor_url=self.gcbatchprocessor.url,
             check_threshold_url="",
             swap_executed_url="",
+            chain_url=self.chain.url if self.chain else "",
         )
+
+
+def _make_chain(changenow: ChangeNow) -> "ChainNode":
+    """A node of a chain of its own, by which ChangeNow is paid and pays."""
+    from sandbox.chain.node import ChainNode  # noqa: PLC0415  # the virtual machine takes two seconds
+    from sandbox.chain.treasury import Treasury  # noqa: PLC0415
+
+    node = ChainNode()
+    changenow.coins = Treasury(node.ledger)
+    return node
 
 
 def _there(part: T | None) -> T:

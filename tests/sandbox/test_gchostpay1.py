@@ -269,7 +269,7 @@ def test_an_exchange_that_ends_badly_is_not_called_back(peers: Peers, verb: str)
     peers.changenow.schedule = Schedule.by_hand()
     exchange, batch = peers.exchange(), str(uuid.uuid4())
     peers.send(signed(order_bytes(exchange, batch)))
-    eventually(lambda: bool(peers.changenow.exchange(exchange.id).deposits))
+    eventually(lambda: bool(peers.gchostpay1.payments))
     getattr(peers.changenow, verb)(exchange.id)
     final = {"fail": "failed", "expire": "expired", "refund": "refunded"}[verb]
     eventually(lambda: peers.gchostpay1.payments[0].exchange_status == final)

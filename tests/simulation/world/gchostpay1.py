@@ -5,8 +5,8 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from sandbox.changenow.coins import transaction_hash
 from sandbox.changenow.exchange import FINAL
-from sandbox.changenow.office import transaction_hash
 from sandbox.peers.gchostpay1_tokens import (
     Execution,
     Order,
