@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ops.command_line.text import age, count
 from ops.situation.reading import Situation
-from ops.situation.reasons import explain_reason
+from ops.situation.reasons import LEFT_OUT, explain_reason
 from shared.model.money import plain
 
 CHECK_OVERDUE: Final = timedelta(minutes=45)  # as the alert check-stopped has it
@@ -20,7 +20,6 @@ NEEDS_A_PERSON: Final = (
     "deposits_lost",
     "database_behind",
     "above_exchange_maximum",
-    "above_batch_cap",
 )
 EXPECTED: Final = "before_cut_over"  # held on purpose
 
@@ -89,6 +88,10 @@ def _of_batches(situation: Situation) -> Iterator[Need]:
 def _of_payments(situation: Situation) -> Iterator[Need]:
     if situation.oldest_age is not None and situation.oldest_age > PAYMENT_OVERDUE:
         yield Need(f"the oldest payment has waited for {age(situation.oldest_age)}", "./microbatch checks")
+    for reason, payments in situation.left_out.items():
+        said, command = LEFT_OUT[reason]
+        if command:
+            yield Need(f"{count(payments, 'payment')} left out by the last check: {said}", command)
     for reason, payments in situation.held.items():
         if reason != EXPECTED:
             yield Need(f"{count(payments, 'payment')} can never be claimed: {reason}", "./microbatch held")

@@ -1,10 +1,12 @@
 """What the database knows of the present: what waits, what was decided, what is in flight, what is held."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from ops.situation.reasons import LEFT_OUT
 from shared.flow.breaker import COUNTED_FOR
 from shared.flow.check_lock import CHECK_LOCK
 from shared.outside.database import Row, Transaction
@@ -21,6 +23,9 @@ class Situation:
     now: datetime
     pending: Row
     held: dict[str, int]
+    """Payments that are never claimed as they stand, by reason."""
+    left_out: dict[str, int]
+    """Those that the last check left out for what only its policy, its quote or the moment told, by reason."""
     last_check: Row | None
     levers: Row | None
     lever_acts: list[Row]
@@ -54,6 +59,7 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
     """Read everything; no statement's cost grows with the history."""
     pending = transaction.row("sum_claimable")
     levers = transaction.row("get_levers_in_force")
+    last_check = transaction.row("get_last_check")
     breaker = transaction.row("count_lost_deposits", since=now - COUNTED_FOR)
     pace = transaction.row("sum_arrivals", since=now - PACE_SPAN)
     events = transaction.row("count_unpublished_events")
@@ -65,7 +71,8 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
         now=now,
         pending=pending,
         held={row["reason"]: row["payments"] for row in transaction.rows("count_unclaimable_by_reason")},
-        last_check=transaction.row("get_last_check"),
+        left_out=_read_left_out(last_check),
+        last_check=last_check,
         levers=levers,
         lever_acts=transaction.rows("list_lever_acts", since=levers["checked_at"]) if levers else [],
         in_flight=transaction.rows("list_batches_in_flight", batches_max=IN_FLIGHT_MAX),
@@ -76,3 +83,8 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
         unpublished_events=events["events"],
         running=transaction.row("get_running_check", lock_high=CHECK_LOCK >> 32, lock_low=CHECK_LOCK & 0xFFFF_FFFF),
     )
+
+
+def _read_left_out(last_check: Row | None) -> dict[str, int]:
+    counted = json.loads((last_check and last_check.pop("unclaimable_by_reason")) or "{}")
+    return {reason: payments for reason, payments in counted.items() if reason in LEFT_OUT}

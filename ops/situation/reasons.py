@@ -2,6 +2,16 @@
 
 from typing import Final
 
+from shared.model.reasons import LeftOut
+
+LEFT_OUT: Final[dict[str, tuple[str, str]]] = {
+    LeftOut.ABOVE_BATCH_CAP: ("more than the policy lets into a batch", "./microbatch pending --sort amount"),
+    LeftOut.ABOVE_EXCHANGE_MAXIMUM: ("more than ChangeNow takes at once", "./microbatch pending --sort amount"),
+    LeftOut.ETH_NOT_WORTH_DOLLARS: ("their ETH is not worth their dollars", "./microbatch pending --sort rate"),
+    LeftOut.LOCKED: ("another service held them locked; the next check takes them", ""),
+}
+"""Why a check left payments out, and how to see them; nothing to type where nobody is needed."""
+
 SAID: Final[dict[str, tuple[str, str]]] = {
     "threshold_reached": ("the threshold was reached", ""),
     "forced": ("it was forced", ""),
@@ -18,10 +28,6 @@ SAID: Final[dict[str, tuple[str, str]]] = {
     ),
     "below_exchange_minimum": ("ChangeNow takes no amount as small", "more payments, or a higher threshold"),
     "above_exchange_maximum": ("each payment that waits is more than ChangeNow takes at once", "a person must look"),
-    "above_batch_cap": (
-        "each payment that waits is more than the policy lets into a batch",
-        "./microbatch policy set max_batch_usd=DOLLARS",
-    ),
     "quote_refused": (
         "the quote was not worth the payments' dollars",
         "a fairer quote, or ./microbatch policy set quote_deviation_pct=PERCENT",

@@ -8,7 +8,7 @@ from ops.command_line.text import age, count, instant, rules, shown, table
 from ops.situation.forecast import next_batch_in, next_check_at, policy_in_force
 from ops.situation.needs import Need
 from ops.situation.reading import Situation
-from ops.situation.reasons import explain_reason
+from ops.situation.reasons import LEFT_OUT, explain_reason
 from shared.model.money import dollars
 
 IN_FLIGHT_COLUMNS: Final = {
@@ -62,6 +62,7 @@ def situation_document(situation: Situation, needs: list[Need]) -> dict[str, Any
         "next_batch_in_s": _seconds(next_batch_in(situation)),
         "batches_in_flight": situation.in_flight,
         "held": situation.held,
+        "left_out": situation.left_out,
         "late_payouts": situation.unresolved,
         "lost_deposits": situation.breaker,
         "unpublished_events": situation.unpublished_events,
@@ -90,6 +91,10 @@ def in_flight_rows(situation: Situation) -> list[dict[str, Any]]:
 def held_facts(situation: Situation) -> list[Fact]:
     """Say what is held and why, and what has not been told yet."""
     held = [("held", f"{count(payments, 'payment')}: {reason}") for reason, payments in situation.held.items()]
+    held += [
+        ("left out", f"{count(payments, 'payment')} by the last check: {LEFT_OUT[reason][0]}")
+        for reason, payments in situation.left_out.items()
+    ]
     if situation.unpublished_events:
         held.append(("events", f"{situation.unpublished_events} not published yet"))
     return held

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from ops.situation.reasons import SAID, explain_reason
+from ops.situation.reasons import LEFT_OUT, SAID, explain_reason
 from shared.flow.check_lock import CHECK_LOCK
-from shared.model.reasons import Reason
+from shared.model.reasons import LeftOut, Reason
 from tests.ops.conftest import Shell
 from tests.rig import Rig
 from tests.sessions import open_session, run_sql
@@ -70,6 +70,24 @@ def test_a_batch_in_flight_and_stuck(rig: Rig, shell: Shell) -> None:
     assert typed.code == 1
     assert f"A PERSON IS NEEDED: batch {name[:8]} is stuck" in typed.out
     assert f"    ./microbatch batch {name}\n" in typed.out
+
+
+def test_a_payment_that_the_last_check_left_out(rig: Rig, shell: Shell) -> None:
+    """Why, how to see it, and that it is gone with the next check that takes it; a lock needs nobody."""
+    rig.set_policy('{"max_batch_usd": 50}')
+    rig.pay("60.00", "5.00")
+    rig.check()
+    rig.sql("UPDATE threshold_checks SET checked_at = NOW()")
+    typed = shell("status", "--check")
+    assert typed.code == 1
+    said = "1 payment left out by the last check: more than the policy lets into a batch"
+    assert f"A PERSON IS NEEDED: {said}\n    ./microbatch pending --sort amount\n" in typed.out
+    assert "left out    1 payment by the last check: more than the policy lets into a batch" in typed.out
+    assert shell("status", "--json").document["left_out"] == {"above_batch_cap": 1}
+    rig.sql("UPDATE threshold_checks SET unclaimable_by_reason = '{\"locked\": 2}'")
+    typed = shell("status", "--check")
+    assert typed.code == 0
+    assert "left out    2 payments by the last check: another service held them locked" in typed.out
 
 
 def test_an_amount_that_was_refused(rig: Rig, shell: Shell) -> None:
@@ -158,3 +176,9 @@ def test_status_is_quick_on_a_large_table(rig: Rig, shell: Shell) -> None:
         assert json.loads(shell("status", "--json").out)["pending"]["payments"] == 50_000
         times_s.append(time.monotonic() - began)
     assert min(times_s) < 1, times_s
+
+
+@pytest.mark.parametrize("reason", LeftOut)
+def test_every_reason_to_leave_a_payment_out_is_told(reason: LeftOut) -> None:
+    """In plain words."""
+    assert LEFT_OUT[reason][0]
