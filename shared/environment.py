@@ -121,6 +121,17 @@ def parse_seconds(text: str) -> int:
     return int(text)
 
 
+def parse_seconds_up_to(seconds_max: int) -> Callable[[str], int]:
+    """Return what reads a whole number of seconds above 0 and not above *seconds_max*."""
+
+    def parse(text: str) -> int:
+        if parse_seconds(text) > seconds_max:
+            raise ValueError(f"must not be above {seconds_max} seconds")
+        return int(text)
+
+    return parse
+
+
 def parse_count(text: str) -> int:
     """Read a whole number above 0."""
     if _parse_whole(text) == 0:

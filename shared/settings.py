@@ -23,12 +23,16 @@ from shared.environment import (
     parse_keys,
     parse_percent,
     parse_seconds,
+    parse_seconds_up_to,
     parse_secret,
     read_settings,
 )
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 
 CHANGENOW_API_URL: Final = "https://api.changenow.io/v2"
+HTTP_TIMEOUT_MAX_S: Final = (
+    12  # a quote asks 13 times at most between two statements, and the check's lock waits for 300 s
+)
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,13 @@ SETTINGS: Final = (
     ),
     Setting("CHANGENOW_API_KEY", "the key for ChangeNow's API", _BOTH, parse_secret),
     Setting("CHANGENOW_API_URL", "where that API is", _BOTH, parse_http_url, default=CHANGENOW_API_URL),
-    Setting("HTTP_TIMEOUT_S", "how long ChangeNow may take for one answer", _BOTH, parse_seconds, default="10"),
+    Setting(
+        "HTTP_TIMEOUT_S",
+        f"how long one question to ChangeNow may take in all, repetitions included; {HTTP_TIMEOUT_MAX_S} at most",
+        _BOTH,
+        parse_seconds_up_to(HTTP_TIMEOUT_MAX_S),
+        default="10",
+    ),
     *DATABASE_SETTINGS,
     Setting("BATCH_EVENTS_TOPIC", "where batch events go: a topic id or a full path", _BOTH, need=_OPTIONAL),
     Setting("PUBSUB_EMULATOR_HOST", _STAND_IN, _BOTH, parse_host_and_port, _OPTIONAL),

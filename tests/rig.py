@@ -119,7 +119,7 @@ class Rig:
             **required_settings(self.url, self.peers.exchange.url),
             "CLOUD_TASKS_EMULATOR_HOST": self.peers.tasks.address,
             "SECRET_MANAGER_EMULATOR_HOST": self.peers.secrets.address,
-            "HTTP_TIMEOUT_S": "1",
+            "HTTP_TIMEOUT_S": "2",
             **self.overrides,
         }
 

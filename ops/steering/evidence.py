@@ -129,6 +129,7 @@ def make_context(dependencies: CheckDependencies, session: Session, policy: Poli
         dependencies.exchange,
         dependencies.orders,
         policy=policy,
+        began_at=dependencies.now(),
         now=dependencies.now,
         sleep=dependencies.sleep,
     )

@@ -15,7 +15,7 @@ from shared.flow.batches import read_batch
 from shared.flow.breaker import is_breaker_open
 from shared.flow.check_lock import CHECK_LOCK
 from shared.flow.check_record import Snapshot, get_total_pending_usd, log_check, record_waiting
-from shared.flow.context import CheckContext, CheckDependencies
+from shared.flow.context import OPENING_FOR, RESUMING_FOR, CheckContext, CheckDependencies
 from shared.flow.opening import Opening
 from shared.flow.threshold_and_policy import get_micro_batch_policy, get_micro_batch_threshold
 from shared.model.reasons import Reason
@@ -69,6 +69,7 @@ def _leave_to_the_other(dependencies: CheckDependencies, *, forced: bool) -> Out
 
 
 def _run_alone(dependencies: CheckDependencies, session: Session, *, forced: bool) -> Outcome:
+    began_at = dependencies.now()
     policy = get_micro_batch_policy(dependencies.secrets, session)
     check = CheckContext(
         dependencies.settings,
@@ -76,6 +77,7 @@ def _run_alone(dependencies: CheckDependencies, session: Session, *, forced: boo
         dependencies.exchange,
         dependencies.orders,
         policy=policy.policy,
+        began_at=began_at,
         now=dependencies.now,
         sleep=dependencies.sleep,
     )
@@ -104,8 +106,13 @@ def _finish_what_was_left(check: CheckContext) -> Reason | None:
         return True
 
     for row in left:
+        if not check.has_time(RESUMING_FOR):
+            break
         contain(check, row["batch_conversion_id"], resume)
     reconcile_all(check)
     if is_breaker_open(check):
         blocked_by.append(Reason.DEPOSITS_LOST)
+    if not (blocked_by or check.has_time(OPENING_FOR)):
+        logs.error(logs.Event.EXCHANGE_UNAVAILABLE, "ChangeNow answers so slowly that no time is left to open anything")
+        blocked_by.append(Reason.EXCHANGE_UNAVAILABLE)
     return blocked_by[0] if blocked_by else None

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from shared.model.exchange import Exchange
 from shared.model.policy import Policy
@@ -11,6 +12,12 @@ from shared.outside.database import Database, Session
 from shared.outside.pubsub import EventPublisher
 from shared.outside.secret_manager import SecretManager
 from shared.settings import CheckSettings
+
+# How old a check may be when it begins something more of each kind; what is left then waits for the next. Peers that
+# answer slowly, each within its deadline, would otherwise keep it beyond the 540 s that the platform gives it.
+RESUMING_FOR: Final = timedelta(seconds=100)
+ASKING_FOR: Final = timedelta(seconds=170)
+OPENING_FOR: Final = timedelta(seconds=230)
 
 
 @dataclass(frozen=True)
@@ -36,5 +43,10 @@ class CheckContext:
     exchange: Exchange
     orders: OrderQueue
     policy: Policy
+    began_at: datetime
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
+
+    def has_time(self, age_max: timedelta) -> bool:
+        """Tell whether the check is still young enough to begin something of a kind."""
+        return self.now() - self.began_at < age_max

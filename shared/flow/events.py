@@ -4,13 +4,16 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from shared import logs
 from shared.errors import EventRefused, EventsUnavailable, MicroBatchError
 from shared.model.money import plain
 from shared.outside.database import Queries, Row, Transaction
 from shared.outside.pubsub import EventPublisher
+from shared.outside.timed_calls import Deadline
+
+PUBLISHING_WITHIN_S: Final = 10  # a turn: a topic that is slow holds nothing up
 
 
 def record(transaction: Transaction, event: str, facts: Mapping[str, Any], now: datetime) -> None:
@@ -44,7 +47,10 @@ def publish_waiting(queries: Queries, publisher: EventPublisher | None, now: dat
 
 def _publish(waiting: list[Row], publisher: EventPublisher) -> list[int]:
     published: list[int] = []
+    deadline = Deadline(PUBLISHING_WITHIN_S)
     for row in waiting:
+        if not deadline.leaves(0):
+            break
         try:
             publisher.publish(row["batch_conversion_id"], row["event"], row["data"])
         except EventRefused as refusal:

@@ -25,7 +25,7 @@ from shared.flow.check_record import (
     log_unclaimable,
     record_opening,
 )
-from shared.flow.context import CheckContext
+from shared.flow.context import OPENING_FOR, CheckContext
 from shared.model.batch import Batch
 from shared.model.decision import decide
 from shared.model.quote import Offer, Selection, Sums, select_all
@@ -86,6 +86,8 @@ class Opening:
     def _open_one(self) -> Batch:
         """Quote and claim, until the payments claimed are the payments quoted; raises NoQuote or as make_offer."""
         for _ in range(CLAIMS_MAX):
+            if not self._check.has_time(OPENING_FOR):
+                break
             selection, sums = self._sum(self._select())
             try:
                 offer = quoting.make_offer(self._check, selection, sums)
@@ -156,12 +158,14 @@ class Opening:
         self._locked_ids = tuple({*self._locked_ids, *(row["id"] for row in rows)})
 
     def _more_may_open(self, latest: Batch) -> bool:
-        """Tell whether payments of the same moment are left over and the operators' limit leaves room for them.
+        """Tell whether payments of the same moment are left over, and time and the operators' limit leave them room.
 
         Not after a batch that had to be released: its payments would be claimed again at once, for the same end.
         """
         left_payments, _ = self._left
-        if not left_payments or read_batch(self._check.session, latest.batch_conversion_id).status == "failed":
+        if not left_payments or not self._check.has_time(OPENING_FOR):
+            return False
+        if read_batch(self._check.session, latest.batch_conversion_id).status == "failed":
             return False
         in_flight = self._check.session.row("count_batches_in_flight")
         limit = self._check.policy.max_in_flight

@@ -1,26 +1,24 @@
 """ChangeNow's API v2: quotes, ranges, exchanges. Amounts go out as plain decimal text and come back as Decimal.
 
-Reading is repeated a few times when it fails in passing. Creating an exchange is repeated only where the first attempt
-surely never reached ChangeNow; the next check repeats it otherwise (an exchange nobody pays expires and costs nothing).
+Reading is repeated a few times when it fails in passing, within one deadline for all attempts. Creating an exchange is
+repeated only where the first attempt surely never reached ChangeNow; the next check repeats it otherwise (an exchange
+nobody pays expires and costs nothing).
 """
 
 import json
 import re
-import time
 from decimal import Decimal
 from typing import Any, Final
 
-import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError
 
 from shared.errors import ExchangeRefused, ExchangeUnavailable, ValueImpossible
 from shared.model.exchange import CreatedExchange, Estimate, ExchangeState, Phase, Range
 from shared.model.money import AMOUNT_MAX, parse_amount, plain, round_down
+from shared.outside.timed_http import Question, TimedHttp
 
 STATUS_CHARACTERS_MAX: Final = 40
 ANSWER_BYTES_MAX: Final = 1024 * 1024
-READ_BYTES: Final = 64 * 1024
-RETRY_AFTER_MAX_S: Final = 5
 RANGE_MAX_ETH: Final = Decimal("1e30")  # some write "no limit" as a very large number
 ETH: Final = "eth"
 USDT: Final = "usdt"
@@ -43,38 +41,12 @@ PHASES: Final = {
     "refunded": Phase.REFUNDED,
 }  # any other word means: not final, tell a person
 
-_PASSING: Final = (429, 500, 502, 503, 504)
 _NOT_ABOUT_THE_REQUEST: Final = (
     401,
     403,
     408,
     429,
 )  # a key or a limit: an operator's matter, not the payments'
-_READING: Final = urllib3.Retry(
-    total=3,
-    connect=2,
-    read=1,
-    status=3,
-    redirect=0,
-    backoff_factor=0.3,
-    status_forcelist=_PASSING,
-    allowed_methods={"GET"},
-    retry_after_max=RETRY_AFTER_MAX_S,
-    raise_on_status=False,
-)
-_CREATING: Final = urllib3.Retry(
-    total=2,
-    connect=2,
-    read=0,
-    status=2,
-    redirect=0,
-    other=0,
-    backoff_factor=0.3,
-    status_forcelist=(429,),
-    allowed_methods={"POST"},
-    retry_after_max=RETRY_AFTER_MAX_S,
-    raise_on_status=False,
-)
 
 
 class ChangeNow:
@@ -83,9 +55,7 @@ class ChangeNow:
     def __init__(self, url: str, api_key: str, timeout_s: float) -> None:
         self._url = url
         self._headers = {"x-changenow-api-key": api_key, "Accept": "application/json"}
-        self._timeout = urllib3.Timeout(total=timeout_s)
-        self._timeout_s = timeout_s
-        self._pool = urllib3.PoolManager(maxsize=4)
+        self._http = TimedHttp(timeout_s, answer_bytes_max=ANSWER_BYTES_MAX)
 
     def estimate_eth(self, amount_usd: Decimal) -> Estimate:
         """Estimate the ETH that dollars are worth now, with USDT standing for the dollar."""
@@ -114,7 +84,7 @@ class ChangeNow:
             "flow": "standard",
             "type": "direct",
         }
-        answer = self._request("POST", "/exchange", body=body, retries=_CREATING)
+        answer = self._ask("POST", "/exchange", body=body)
         _require_same_if_given(answer, "payoutAddress", payout_address)
         _require_same_if_given(answer, "refundAddress", refund_address)
         if (taken_eth := _read_amount(answer, "fromAmount")) not in (None, amount_eth):
@@ -159,46 +129,18 @@ class ChangeNow:
         return Estimate(amount, estimated, _read_fee(answer, "depositFee"), _read_fee(answer, "withdrawalFee"))
 
     def _get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
-        return self._request("GET", path, query=query, retries=_READING)
+        return self._ask("GET", path, query=query)
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        retries: urllib3.Retry,
-        query: dict[str, str] | None = None,
-        body: dict[str, str] | None = None,
+    def _ask(
+        self, method: str, path: str, *, query: dict[str, str] | None = None, body: dict[str, str] | None = None
     ) -> dict[str, Any]:
+        """Ask within the deadline; what makes something is repeated only where surely nothing was made."""
+        question = Question(method, self._url + path, self._headers, query, body, is_repeatable=method == "GET")
         try:
-            response = self._pool.request(
-                method,
-                self._url + path,
-                fields=query,
-                json=body,
-                headers=self._headers if body is None else self._headers | {"Content-Type": "application/json"},
-                timeout=self._timeout,
-                retries=retries,
-                preload_content=False,
-            )
-            text = self._read_body(response)
-        except HTTPError as error:
-            cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
-            raise ExchangeUnavailable(f"ChangeNow did not answer {method} {path}: {type(cause).__name__}") from error
-        return _parse_document(response.status, text, f"{method} {path}")
-
-    def _read_body(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """Read a body within the time-out as a whole; one that drips byte by byte would pass every single read."""
-        until_s = time.monotonic() + self._timeout_s
-        text = bytearray()
-        try:
-            while len(text) <= ANSWER_BYTES_MAX and (part := response.read1(READ_BYTES)):
-                if time.monotonic() > until_s:
-                    raise ExchangeUnavailable("ChangeNow's answer does not come to an end")
-                text += part
-        finally:
-            response.close()
-        return bytes(text)
+            answer = self._http.ask(question)
+        except (HTTPError, TimeoutError) as error:
+            raise ExchangeUnavailable(f"ChangeNow did not answer {method} {path}: {type(error).__name__}") from error
+        return _parse_document(answer.status, answer.text, f"{method} {path}")
 
 
 def _pair(from_currency: str, to_currency: str) -> dict[str, str]:
@@ -223,7 +165,7 @@ def _parse_document(status: int, text: bytes, asked: str) -> dict[str, Any]:
     if status in (200, 201) and not document.get("error"):
         return document
     code, message = _clean(document.get("error", ""))[:60], _clean(document.get("message", ""))[:200]
-    if status >= 500 or status in _NOT_ABOUT_THE_REQUEST or not code:
+    if not (status in (200, 201) or 400 <= status < 500) or status in _NOT_ABOUT_THE_REQUEST or not code:
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with {status} {code}: {message}")
     raise ExchangeRefused(
         f"ChangeNow refused ({status} {code}): {message}",

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from shared.errors import OrderRefused, OrderUnknown
 from shared.outside.google_client import GoogleClient
+from shared.outside.timed_calls import Deadline
 
 if TYPE_CHECKING:
     from google.cloud.tasks_v2 import CloudTasksClient
 
 ATTEMPTS_MAX: Final = 3
+ORDER_WITHIN_S: Final = 25  # all attempts together
 ATTEMPT_TIMEOUT_S: Final = 10
 PAUSE_S: Final = 0.5
 
@@ -45,34 +47,53 @@ class OrderQueue:
         The client repeats nothing by itself; with a name it is safe to. Raises OrderRefused when surely no task was
         made, and OrderUnknown when any attempt's answer was lost.
         """
+        from google.api_core.exceptions import AlreadyExists
+
+        request: dict[str, Any] = {"parent": self._queue, "task": self._task(batch_conversion_id, token, again)}
+        deadline = Deadline(ORDER_WITHIN_S)
+        problem = ""
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                self._create_task(request, deadline)
+            except AlreadyExists:
+                return False
+            except OrderRefused as refusal:
+                raise OrderUnknown(str(refusal)) if problem else refusal from refusal.__cause__
+            except OrderUnknown as unknown:
+                problem = str(unknown)
+                if attempt < ATTEMPTS_MAX and deadline.leaves(PAUSE_S * attempt):
+                    self._sleep(PAUSE_S * attempt)
+                    continue
+                raise
+            else:
+                return True
+        raise AssertionError("the last attempt returns or raises")
+
+    def _create_task(self, request: dict[str, Any], deadline: Deadline) -> None:
+        """Try it once; raises AlreadyExists, OrderRefused or OrderUnknown."""
         from google.api_core import exceptions
         from google.auth.exceptions import GoogleAuthError
 
-        request: dict[str, Any] = {"parent": self._queue, "task": self._task(batch_conversion_id, token, again)}
-        answer_lost = False
-        for attempt in range(1, ATTEMPTS_MAX + 1):
-            try:
-                self.client.get().create_task(request, timeout=ATTEMPT_TIMEOUT_S)
-            except exceptions.AlreadyExists:
-                return False
-            except (
-                exceptions.BadRequest,
-                exceptions.Unauthorized,
-                exceptions.Forbidden,
-                exceptions.NotFound,
-                exceptions.TooManyRequests,
-                GoogleAuthError,
-            ) as error:  # said before anything is made; whatever else comes back says nothing about the task
-                problem = f"Cloud Tasks refused the order: {_reason(error)}"
-                raise (OrderUnknown(problem) if answer_lost else OrderRefused(problem)) from error
-            except exceptions.GoogleAPIError as error:
-                answer_lost = True
-                if attempt == ATTEMPTS_MAX:
-                    raise OrderUnknown(f"Cloud Tasks did not answer: {_reason(error)}") from error
-                self._sleep(PAUSE_S * attempt)
-            else:
-                return True
-        raise AssertionError("every attempt returns or raises")
+        is_asked = False
+        try:
+            self.client.get()
+            within_s = min(ATTEMPT_TIMEOUT_S, deadline.get_left_s())
+            is_asked = True
+            self.client.call(within_s, lambda client: client.create_task(request, timeout=within_s))
+        except exceptions.AlreadyExists:
+            raise
+        except (
+            exceptions.BadRequest,
+            exceptions.Unauthorized,
+            exceptions.Forbidden,
+            exceptions.NotFound,
+            exceptions.TooManyRequests,
+            GoogleAuthError,
+        ) as error:  # said before anything is made; whatever else comes back says nothing about the task
+            raise OrderRefused(f"Cloud Tasks refused the order: {_reason(error)}") from error
+        except (exceptions.GoogleAPIError, TimeoutError) as error:
+            kind = OrderUnknown if is_asked else OrderRefused  # without a client nothing was asked
+            raise kind(f"Cloud Tasks did not answer: {_reason(error)}") from error
 
     def task_name(self, batch_conversion_id: uuid.UUID, again: int = 0) -> str:
         """Return the full name of a batch's order."""

@@ -1,12 +1,21 @@
-"""Google's clients, each made on first use: their import is slow, and their threads do not survive gunicorn's fork."""
+"""Google's clients, each made on first use: their import is slow, and their threads do not survive gunicorn's fork.
+
+A call's own time-out bounds what gRPC does. Credentials come from the metadata server, before and beside that, with
+time-outs for single waits at best: so whatever is asked of a client is given up at a deadline of ours.
+"""
 
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock, Thread
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+from shared.outside.timed_calls import TimedCalls
+
+MAKING_WITHIN_S: Final = 10
 
 Client = TypeVar("Client")
+Answer = TypeVar("Answer")
 
 
 class GoogleClient(Generic[Client]):
@@ -16,6 +25,7 @@ class GoogleClient(Generic[Client]):
         self._make = make
         self._made: Client | None = None
         self._making = Lock()
+        self._calls = TimedCalls()
 
     @property
     def is_made(self) -> bool:
@@ -28,7 +38,15 @@ class GoogleClient(Generic[Client]):
             Thread(target=self._try_to_make, daemon=True).start()
 
     def get(self) -> Client:
-        """Return the client; raises whatever making it raises, and tries again next time."""
+        """Return the client; raises whatever making it raises, or TimeoutError, and tries again next time."""
+        return self._made or self._calls.run(MAKING_WITHIN_S, self._get)
+
+    def call(self, within_s: float, ask: Callable[[Client], Answer]) -> Answer:
+        """Ask something of the client once it is there; TimeoutError where there is no answer within *within_s*."""
+        client = self.get()
+        return self._calls.run(within_s, lambda: ask(client))
+
+    def _get(self) -> Client:
         with self._making:
             if self._made is None:
                 with _pause_collector():
@@ -37,7 +55,7 @@ class GoogleClient(Generic[Client]):
 
     def _try_to_make(self) -> None:
         with suppress(Exception):  # whatever it is, get() meets it again and its caller can say so
-            self.get()
+            self._get()
 
 
 @contextmanager

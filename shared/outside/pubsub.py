@@ -35,7 +35,9 @@ class EventPublisher:
         }
         try:
             request = {"topic": self._topic, "messages": [message]}
-            self.client.get().publish(request, timeout=PUBLISH_TIMEOUT_S, retry=None)
+            self.client.call(
+                PUBLISH_TIMEOUT_S, lambda client: client.publish(request, timeout=PUBLISH_TIMEOUT_S, retry=None)
+            )
         except Exception as error:  # whatever the client makes of it: the money is where it should be by now
             from google.api_core.exceptions import InvalidArgument
 

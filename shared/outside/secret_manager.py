@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import SecretMissing, SecretUnavailable
 from shared.outside.google_client import GoogleClient
 
 if TYPE_CHECKING:
-    from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+    from google.cloud.secretmanager_v1 import AccessSecretVersionResponse, SecretManagerServiceClient
 
-READ_TIMEOUT_S: Final = 10
+READ_TIMEOUT_S: Final = 10  # of one read, repetitions included
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,19 @@ class SecretManager:
         Raises SecretMissing where there is no such secret, SecretUnavailable for all else: disabled, no right, silence.
         """
         secret_id = self._ids.get(secret_id, secret_id)
-        client = self.client.get()  # first, so that prepare() imports alone
+        try:
+            self.client.get()  # first, so that prepare() imports alone
+        except TimeoutError as error:
+            raise SecretUnavailable(f"secret {secret_id} cannot be read: {_reason(error)}") from error
         import google_crc32c
         from google.api_core import exceptions
-        from google.api_core.retry import Retry
 
         name = f"projects/{self._project}/secrets/{secret_id}/versions/latest"
         try:
-            retry = Retry(timeout=READ_TIMEOUT_S)  # the client's own goes on for a minute
-            answer = client.access_secret_version(name=name, timeout=READ_TIMEOUT_S, retry=retry)
+            answer = self.client.call(READ_TIMEOUT_S, partial(_access, name=name))
         except exceptions.NotFound as error:
             raise SecretMissing(f"secret {secret_id} has no version") from error
-        except exceptions.GoogleAPIError as error:
+        except (exceptions.GoogleAPIError, TimeoutError) as error:
             raise SecretUnavailable(f"secret {secret_id} cannot be read: {_reason(error)}") from error
         payload = answer.payload
         if "data_crc32c" in payload and google_crc32c.value(payload.data) != payload.data_crc32c:
@@ -70,6 +72,13 @@ class SecretManager:
 
         channel = grpc.insecure_channel(self._emulator)
         return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
+
+
+def _access(client: "SecretManagerServiceClient", *, name: str) -> "AccessSecretVersionResponse":
+    from google.api_core.retry import Retry
+
+    retry = Retry(timeout=READ_TIMEOUT_S)  # the client's own goes on for a minute
+    return client.access_secret_version(name=name, timeout=READ_TIMEOUT_S, retry=retry)
 
 
 def _reason(error: Exception) -> str:

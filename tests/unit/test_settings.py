@@ -66,6 +66,7 @@ def test_one_message_names_everything_that_is_missing() -> None:
         ("DATABASE_URL", "mysql://user@host/name"),
         ("DATABASE_URL", "postgresql://user:pass@host:port/name"),
         ("HTTP_TIMEOUT_S", "0"),
+        ("HTTP_TIMEOUT_S", "13"),
         ("RECONCILE_GRACE_S", "-1"),
         ("STUCK_AFTER_S", "an hour"),
         ("CLOUD_TASKS_EMULATOR_HOST", "http://127.0.0.1:1"),

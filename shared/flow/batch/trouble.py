@@ -10,7 +10,7 @@ from shared import logs
 from shared.errors import DatabaseBusy, DatabaseUnavailable, MicroBatchError
 from shared.flow import events
 from shared.flow.batches import read_batch
-from shared.flow.context import CheckContext
+from shared.flow.context import ASKING_FOR, CheckContext
 from shared.model.batch import Batch
 
 ASK_FIRST: Final = timedelta(minutes=1)  # after the first question without an answer; twice that after the second, ...
@@ -25,12 +25,14 @@ Ask = Callable[[uuid.UUID], bool]
 
 
 def ask_each(check: CheckContext, batch_ids: Iterable[uuid.UUID], ask: Ask) -> None:
-    """Ask about one batch after the other, each on its own; ends early only where nobody gets an answer.
+    """Ask about one batch after the other, each on its own; ends early where nobody gets an answer, or time is up.
 
     *ask* tells whether there was an answer. Raises DatabaseUnavailable only where the database itself is away.
     """
     silent = 0
     for batch_conversion_id in batch_ids:
+        if not check.has_time(ASKING_FOR):
+            return
         was_answered = contain(check, batch_conversion_id, ask)
         silent = 0 if was_answered else silent + 1
         if silent == SILENT_MAX:

@@ -69,7 +69,7 @@ def test_the_functions_open_the_batches_of_the_replay(rig: Rig) -> None:
     assert len(arrivals) == PAYMENTS
     rig.set_threshold(str(LEVERS.threshold_usd))
     rig.set_policy(f'{{"max_age_hours": {LEVERS.max_age_hours}}}')
-    with closing(Rig(rig.url, rig.peers, {"HTTP_TIMEOUT_S": "30"})) as patient:
+    with closing(Rig(rig.url, rig.peers, {"HTTP_TIMEOUT_S": "12"})) as patient:
         patient.peers.exchange.market = FREE
         opened = driven(patient, arrivals)
         reasons = {row["reason"] for row in patient.checks() if row["decision"] == "open"}
