@@ -42,12 +42,12 @@ NONSENSE: dict[str, faults.Action] = {
         b'{"toAmount": "abc", "minAmount": "abc", "amountTo": "abc", "status": "finished"}'
     ),
     "a stranger's status": faults.status(418, body='{"error": "teapot"}'),
-    "429 with an odd Retry-After": faults.status(429, {"Retry-After": "soon"}),
     "redirect": faults.status(302, {"Location": "http://127.0.0.1:9/"}),
     "401": faults.status(401, body='{"error": "unauthorized", "message": "bad key"}'),
 }
 PASSING: dict[str, tuple[faults.Action, int]] = {
     "429 with Retry-After": (faults.status(429, {"Retry-After": "1"}, '{"error": "rate_limited"}'), 1),
+    "429 with an odd Retry-After": (faults.status(429, {"Retry-After": "soon"}), 1),
     "429 without": (faults.status(429, body='{"error": "rate_limited"}'), 1),
     "500": (faults.status(500), 1),
     "503 with HTML": (faults.status(503, body="<html>"), 1),
