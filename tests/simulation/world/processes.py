@@ -69,7 +69,7 @@ class Process:
         for parts in (self.__dict__.get("check"), self.__dict__.get("callback")):
             if parts is not None:
                 parts.database.close()
-                parts.exchange._pool.clear()
+                parts.exchange._http._pools.clear()
         for _, connection in self.backends:
             for stream in (connection._sock, connection._usock):
                 with suppress(OSError, AttributeError):  # closed already, or cut
