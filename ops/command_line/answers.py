@@ -17,11 +17,12 @@ from shared.model.money import plain
 
 @dataclass(frozen=True)
 class Answer:
-    """The facts, the same facts in lines for a reader, and the exit code."""
+    """The facts, the same facts in lines for a reader, the exit code, and what goes on once they are told."""
 
     document: Mapping[str, Any]
     lines: Sequence[str] = field(default_factory=list)
     exit: Exit = Exit.DONE
+    afterwards: Callable[[], None] | None = None
 
 
 def answering(verb: Callable[..., Answer]) -> Callable[..., None]:
@@ -42,6 +43,8 @@ def answering(verb: Callable[..., Answer]) -> Callable[..., None]:
             click.echo(f"microbatch: {failure.message}", err=True)
             answer = Answer({"error": failure.message}, exit=failure.exit)
         deliver(answer, as_json=as_json)
+        if answer.afterwards is not None:
+            answer.afterwards()
         raise click.exceptions.Exit(answer.exit)
 
     return run

@@ -28,6 +28,8 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("pending", "ops.verbs.look.pending", "List the payments that wait for a batch."),
         Verb("held", "ops.verbs.look.held", "List payments that can never be claimed as they stand."),
         Verb("acts", "ops.verbs.look.acts", "List what operators did, and why."),
+        Verb("serve", "ops.verbs.look.serve", "Show all this to a browser on this machine."),
+        Verb("report", "ops.verbs.look.report", "Write what the pages show into one file."),
         Verb("wait", "ops.verbs.look.wait", "Wait until a batch has ended: 0, 1 if it failed, 8 while it runs."),
     ),
     STEER: (

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ops.command_line.text import age
 from shared.outside.database import Row
 
+STATUSES: Final = ("pending", "swapping", "completed", "failed")
 BATCHES: Final = {
     "number": "#",
     "short_id": "batch",

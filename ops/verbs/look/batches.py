@@ -8,9 +8,7 @@ from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.moments import Moment
 from ops.command_line.text import table
-from ops.situation.lists import BATCHES, show_batches
-
-STATUSES = ("pending", "swapping", "completed", "failed")
+from ops.situation.lists import BATCHES, STATUSES, show_batches
 
 
 @click.command()
