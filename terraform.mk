@@ -15,29 +15,36 @@ INIT := $(IN_TERRAFORM) init -input=false -backend-config='environments/$(ENV).g
 VARIABLES := -var-file='environments/$(ENV).tfvars'
 PLAN := build/$(ENV).tfplan
 OUTPUTS := build/$(ENV).outputs.json
+# The Python of the job's image, where the environment has one: its archive carries the wheels for it.
+OPERATIONS = $(shell awk -F '"python3' '/^operations_job *= *{/ { wanted = 1 } /^runtime *=/ { minor = $$2 + 0 } \
+  END { if (wanted) print "--operations 3." (minor ? minor : 11) }' 'terraform/environments/$(ENV).tfvars' 2>/dev/null)
+PACKAGE = .venv/bin/python -m ops package $(OPERATIONS)
 ALLOWED = $(foreach one,$(ALLOW),--allow '$(one)')
 REVIEW = $(IN_TERRAFORM) show -json '../$(PLAN)' > '$(PLAN).json' \
   && .venv/bin/python -m ops deploy review $(ALLOWED) --file '$(PLAN)' '$(PLAN).json'
 
 .PHONY: plan prepare deploy smoke rollback lock terraform-tools terraform-test
 
-plan: package ## Show what a deployment would change (ENV=production); refuses a loss (ALLOW='address address').
+plan: setup ## Show what a deployment would change (ENV=production); refuses a loss (ALLOW='address address').
+	$(PACKAGE)
 	$(INIT)
 	$(IN_TERRAFORM) plan -input=false $(VARIABLES) -out='../$(PLAN)'
 	$(REVIEW)
 
-prepare: setup ## First deployment only: make the secrets, the accounts and, if none is named, the database (ENV=...).
+prepare: setup ## First deployment only: make the secrets, the accounts and, where wanted, database and job (ENV=...).
+	$(PACKAGE)
 	$(INIT)
-	@mkdir -p build
 	$(IN_TERRAFORM) plan -input=false $(VARIABLES) -out='../$(PLAN)' -target=google_project_service.main \
 	  -target=google_secret_manager_secret.main -target=google_secret_manager_secret_version.seed \
-	  -target=google_service_account_iam_member.deployer -target=module.database -target=module.deployer
+	  -target=google_service_account_iam_member.deployer -target=module.database \
+	  -target=module.deployer -target=module.operations -target=google_storage_bucket_object.package
 	$(REVIEW)
 	$(IN_TERRAFORM) apply -input=false '../$(PLAN)'
 
 deploy: setup ## Migrate, apply the very plan that make plan showed, and try it (ENV=..., PLAN_SHA256=...).
 	.venv/bin/python -m ops deploy approved $(if $(PLAN_SHA256),--sha256 '$(PLAN_SHA256)') '$(PLAN)'
-	$(MAKE) migrate
+	$(IN_TERRAFORM) show -json '../$(PLAN)' > '$(PLAN).json'
+	.venv/bin/python -m ops deploy migrate '$(PLAN).json'
 	$(IN_TERRAFORM) apply -input=false '../$(PLAN)'
 	$(MAKE) smoke
 
@@ -65,7 +72,7 @@ lock: setup ## Pin what each function installs, by the hashes of its files (func
 terraform-tools: .venv-checkov/.installed ## Install checkov into .venv-checkov, for the tests of terraform/.
 
 terraform-test: setup terraform-tools ## Try the configuration: plan to destroy, its tests, checkov.
-	.venv/bin/python -m pytest tests/terraform
+	.venv/bin/python -m pytest -m 'long or not long' tests/terraform
 
 .venv-checkov/.installed: requirements-checkov.txt
 	$(PYTHON) -m venv --clear .venv-checkov

@@ -45,23 +45,33 @@ locals {
     }
   }
 
-  environment = {
+  database_environment = {
+    CLOUD_SQL_CONNECTION_NAME = module.database.connection_name
+    CLOUD_SQL_IP_TYPE         = var.cloud_sql_ip_type
+    GOOGLE_CLOUD_PROJECT      = var.project_id
+  }
+
+  environment = merge(local.database_environment, {
     BATCH_EVENTS_TOPIC           = google_pubsub_topic.main["micro-batch-events"].name
     CHANGENOW_API_URL            = var.changenow_api_url
-    CLOUD_SQL_CONNECTION_NAME    = module.database.connection_name
-    CLOUD_SQL_IP_TYPE            = var.cloud_sql_ip_type
     DATABASE_CONNECT_TIMEOUT_S   = tostring(var.function_settings.database_connect_timeout_s)
     DATABASE_LOCK_TIMEOUT_S      = tostring(var.function_settings.database_lock_timeout_s)
     DATABASE_STATEMENT_TIMEOUT_S = tostring(var.function_settings.database_statement_timeout_s)
-    GOOGLE_CLOUD_PROJECT         = var.project_id
     HTTP_TIMEOUT_S               = tostring(var.function_settings.http_timeout_s)
     RECEIVED_DEVIATION_PCT       = tostring(var.function_settings.received_deviation_pct)
-  }
+  })
 
   # The run.app address, which Cloud Tasks has to use to count as internal.
   swap_executed_url = google_cloudfunctions2_function.main["swap_executed"].service_config[0].uri
 
-  packages = { for name in keys(local.functions) : name => abspath("${path.module}/${var.package_dir}/${name}.zip") }
+  packages = {
+    for name in concat(keys(local.functions), [for job in keys(local.operations) : "operations"]) :
+    name => abspath("${path.module}/${var.package_dir}/${name}.zip")
+  }
+  package_sha256 = {
+    for name, file in local.packages : name => fileexists(file) ? filesha256(file) : "run-make-package-first"
+  }
+  operations_sha256 = lookup(local.package_sha256, "operations", null)
 }
 
 # ------------------------------------------------------------------ source and build
@@ -104,7 +114,7 @@ resource "google_storage_bucket_object" "package" {
   for_each = local.packages
 
   bucket = google_storage_bucket.packages.name
-  name   = "${each.key}-${fileexists(each.value) ? filesha256(each.value) : "run-make-package-first"}.zip"
+  name   = "${each.key}-${local.package_sha256[each.key]}.zip"
   source = each.value
 
   lifecycle {

@@ -2,12 +2,14 @@
 # exist nowhere else (writing build logs), or under a condition that names the one resource.
 
 locals {
-  accounts = {
+  accounts = merge({
     build           = { id = "micro-batch-build", about = "Builds the functions' images." }
     check_threshold = { id = "micro-batch-check", about = "Runs check_threshold." }
     swap_executed   = { id = "micro-batch-swap", about = "Runs swap_executed." }
     trigger         = { id = "micro-batch-trigger", about = "Delivers the topic's messages to check_threshold." }
-  }
+    }, {
+    for job in keys(local.operations) : "operations" => { id = "micro-batch-operate", about = "Runs operators' verbs inside the project." }
+  })
 
   deployers = merge(
     { for member in var.deployers : member => member },
@@ -18,7 +20,8 @@ locals {
     check_threshold = google_service_account.main["check_threshold"].member
     swap_executed   = google_service_account.main["swap_executed"].member
   }
-  members = merge(local.runtime_members, { gchostpay1 = local.gchostpay1 })
+  operations_members = { for job in keys(local.operations) : "operations" => google_service_account.main["operations"].member }
+  members            = merge(local.runtime_members, local.operations_members, { gchostpay1 = local.gchostpay1 })
 }
 
 resource "google_service_account" "main" {
@@ -87,6 +90,26 @@ resource "google_pubsub_topic_iam_member" "events" {
 # The schedule itself publishes as Cloud Scheduler's own agent and needs nothing here.
 resource "google_pubsub_topic_iam_member" "operator" {
   for_each = var.operators
+
+  topic  = google_pubsub_topic.main["micro-batch-trigger"].name
+  role   = "roles/pubsub.publisher"
+  member = each.value
+}
+
+# The smoke test from inside: a task on the callback queue that is awaited and taken back, a message on the topic.
+resource "google_cloud_tasks_queue_iam_member" "operations" {
+  for_each = toset(length(local.operations) == 0 ? [] : [
+    "roles/cloudtasks.enqueuer", "roles/cloudtasks.taskDeleter", "roles/cloudtasks.viewer",
+  ])
+
+  name     = google_cloud_tasks_queue.main["microbatch-response-queue"].name
+  location = var.region
+  role     = each.key
+  member   = local.members.operations
+}
+
+resource "google_pubsub_topic_iam_member" "operations" {
+  for_each = local.operations_members
 
   topic  = google_pubsub_topic.main["micro-batch-trigger"].name
   role   = "roles/pubsub.publisher"
@@ -164,7 +187,10 @@ resource "google_service_account_iam_member" "deployer" {
 }
 
 resource "google_service_account_iam_member" "smoke_test" {
-  for_each = { for name, member in local.deployers : name => member if var.callback_authentication == "OIDC" }
+  for_each = {
+    for name, member in merge(local.deployers, local.operations_members) : name => member
+    if var.callback_authentication == "OIDC"
+  }
 
   service_account_id = "projects/${var.project_id}/serviceAccounts/${var.gchostpay1_service_account}"
   role               = "roles/iam.serviceAccountUser"
@@ -228,7 +254,7 @@ resource "google_kms_crypto_key_iam_member" "agent" {
 
 # Cloud SQL has no policies of its own: the condition narrows the project's role to the one instance.
 resource "google_project_iam_member" "cloud_sql" {
-  for_each = local.runtime_members
+  for_each = merge(local.runtime_members, local.operations_members)
 
   project = module.database.project
   role    = "roles/cloudsql.client"
@@ -251,9 +277,11 @@ resource "google_artifact_registry_repository_iam_member" "build" {
 }
 
 resource "google_storage_bucket_iam_member" "build" {
+  for_each = toset(concat(["build"], keys(local.operations_members)))
+
   bucket = google_storage_bucket.packages.name
   role   = "roles/storage.objectViewer"
-  member = google_service_account.main["build"].member
+  member = google_service_account.main[each.key].member
 }
 
 # Cloud Functions copies the source to a bucket of its own before the build, and makes that bucket when it is first

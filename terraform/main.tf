@@ -33,6 +33,7 @@ locals {
     application = "micro-batch-conversion${var.suffix}"
     managed_by  = "terraform"
   })
+  operations     = var.operations_job == null ? {} : { job = var.operations_job }
   instance_name  = coalesce(var.database_instance.name, "telepaypsql${var.suffix}")
   project_number = data.google_project.main.number
 
@@ -113,6 +114,27 @@ module "fence" {
   suffix              = var.suffix
 
   depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
+}
+
+module "operations" {
+  source   = "./modules/operations"
+  for_each = local.operations
+
+  archive_sha256  = local.operations_sha256
+  bucket          = google_storage_bucket.packages.name
+  connector       = var.vpc_connector
+  environment     = merge(local.database_environment, local.operator_environment)
+  image           = coalesce(each.value.image, "python:${replace(var.runtime, "python3", "3.")}-slim")
+  kms_key         = var.kms_key
+  labels          = local.labels
+  network         = var.vpc_egress
+  region          = var.region
+  secrets         = { for name in local.database_secrets : name => local.secret_ids[name] }
+  service_account = google_service_account.main["operations"].email
+  suffix          = var.suffix
+
+  # Its account's grants take minutes to act, as those of the functions do.
+  depends_on = [time_sleep.grants]
 }
 
 module "watching" {

@@ -1,3 +1,13 @@
+locals {
+  # Where the levers, the topic and the fence are, for the operators' command line: here and in the job.
+  operator_environment = {
+    FENCE                     = module.fence.address
+    MICRO_BATCH_TRIGGER_TOPIC = google_pubsub_topic.main["micro-batch-trigger"].id
+    POLICY_SECRET_ID          = local.secret_ids["MICRO_BATCH_POLICY"]
+    THRESHOLD_SECRET_ID       = local.secret_ids["MICRO_BATCH_THRESHOLD_USD"]
+  }
+}
+
 output "callback_url" {
   description = "Where GCHostPay1 calls back: MICROBATCH_URL and the path."
   value       = "${local.swap_executed_url}/swap-executed"
@@ -28,6 +38,7 @@ output "installation" {
     callback_account = var.callback_authentication == "OIDC" ? var.gchostpay1_service_account : null
     callback_queue   = google_cloud_tasks_queue.main["microbatch-response-queue"].id
     callback_url     = local.swap_executed_url
+    operations_job   = one([for job in module.operations : job.name])
     order_queue      = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].id
     scheduler_job    = google_cloud_scheduler_job.main.id
     trigger_topic    = google_pubsub_topic.main["micro-batch-trigger"].id
@@ -37,6 +48,17 @@ output "installation" {
 output "log_command" {
   description = "Follows what both functions write."
   value       = "gcloud beta logging tail '${module.watching.log_source}' --project=${var.project_id} --format='value(json_payload.message)'"
+}
+
+output "operator_environment" {
+  description = "What `./microbatch` needs of this installation, as lines to evaluate; the database's three secrets are read apart."
+  value = join("\n", [
+    for name, value in merge(
+      local.database_environment,
+      local.operator_environment,
+      { for job in module.operations : "MICRO_BATCH_JOB" => job.name },
+    ) : "export ${name}='${value}'"
+  ])
 }
 
 output "pause_command" {

@@ -47,7 +47,7 @@ locals {
   )
 
   # Who reads which secret, and no other.
-  secret_readers = {
+  secret_readers = merge({ for job in keys(local.operations) : "operations" => local.database_secrets }, {
     check_threshold = concat(
       local.functions.check_threshold.secrets,
       ["MICRO_BATCH_POLICY", "MICRO_BATCH_THRESHOLD_USD"], # through the API, in every check
@@ -58,7 +58,7 @@ locals {
       # Both sides sign with one key. Where it exists already, GCHostPay1 has been granted it already.
       contains(var.existing_secrets, "SUCCESS_URL_SIGNING_KEY") ? [] : ["SUCCESS_URL_SIGNING_KEY"],
     )
-  }
+  })
 }
 
 resource "google_secret_manager_secret" "main" {

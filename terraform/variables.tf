@@ -127,6 +127,24 @@ variable "labels" {
   nullable    = false
 }
 
+variable "operations_job" {
+  description = <<-EOT
+    Makes a Cloud Run job in which the operators' verbs run inside the project: migrations, smoke test, cut-over, for a
+    database that no laptop reaches (`make deploy` then uses it by itself). It runs these very sources on an image that
+    brings Python alone, of the same version as runtime: python:3.11-slim and so on, if none is given; better is a copy
+    in your own registry, by its digest. Null makes none.
+  EOT
+  type = object({
+    image = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = try(var.operations_job.image, null) == null || can(regex("^[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?$", var.operations_job.image))
+    error_message = "operations_job.image must be an image, with its tag or its digest."
+  }
+}
+
 variable "operators" {
   description = <<-EOT
     IAM members who run the service day by day: they may add versions to MICRO_BATCH_THRESHOLD_USD and

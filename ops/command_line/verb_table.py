@@ -53,6 +53,7 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("cut-over", "ops.verbs.steer.cut_over", "Show what waits, and decide from when on payments are ours."),
         Verb("deploy", "ops.deployment.commands", "Review a plan, try a deployment, take it back."),
         Verb("migrate", "ops.verbs.install.migrate", "Bring the database up to the migrations."),
+        Verb("remote", "ops.verbs.install.remote", "Run a verb inside the project, where a private database is."),
         Verb("peers", "ops.verbs.install.peers", "Try a neighbour's own service against the wire format."),
         Verb("package", "ops.verbs.install.package", "Build each function's archive."),
     ),

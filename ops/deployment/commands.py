@@ -2,10 +2,11 @@
 
     ./microbatch deploy review PLAN.json        refuse a plan that would lose something; approve its file
     ./microbatch deploy approved PLAN           is this the very file that was reviewed?
+    ./microbatch deploy migrate PLAN.json       the plan's migrations, from here or inside the project
     ./microbatch deploy smoke OUTPUTS.json      health, then one check through the topic
     ./microbatch deploy rollback OUTPUTS.json   pause the schedule, list what is under way
 
-PLAN.json is `terraform show -json PLAN`, OUTPUTS.json is `terraform output -json`. The last two
+PLAN.json is `terraform show -json PLAN`, OUTPUTS.json is `terraform output -json`. The last three
 read the database of DATABASE_URL, or of the Cloud SQL settings.
 """
 
@@ -13,7 +14,7 @@ import json
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -22,11 +23,16 @@ from ops.command_line.database import database_settings
 from ops.command_line.exits import Exit
 from ops.command_line.text import instant
 from ops.deployment.approval import approve, require_approval, withdraw
+from ops.deployment.inside import PlannedJob, migrate_inside, smoke_inside
 from ops.deployment.installation import Installation, tasks_client
+from ops.deployment.package import ROOT
 from ops.deployment.plan_review import objections
 from ops.deployment.rollback import SCHEDULER_URL, list_under_way, pause_schedule
 from ops.deployment.smoke_test import DEFAULT_PATIENCE, Patience, smoke
+from ops.verbs.install.migrate import bring_up_to_date
 from shared.outside.database import connect
+
+ARCHIVE: Final = ROOT / "build" / "operations.zip"
 
 
 class JsonFile(click.Path):
@@ -82,16 +88,31 @@ def approved(plan: Path, expected: str | None) -> Answer:
     return Answer({"sha256": digest}, [f"as reviewed: {plan} sha256 {digest}"])
 
 
+@command.command("migrate")
+@click.argument("plan", type=JsonFile())
+@click.option(
+    "--archive", type=click.Path(dir_okay=False, path_type=Path), default=ARCHIVE, help="The job's archive, as planned."
+)
+@answering
+def migrate_database(plan: Mapping[str, Any], archive: Path) -> Answer:
+    """Bring the database up to the migrations: in the plan's own job where it has one, else from here."""
+    job = PlannedJob.read(plan)
+    return migrate_inside(job, archive) if job else bring_up_to_date()
+
+
 @command.command("smoke")
-@click.argument("outputs", type=JsonFile())
+@click.argument("outputs", type=JsonFile(), required=False)
+@click.option("--installation", "document", metavar="JSON", help="What the outputs say of the installation, instead.")
 @click.option("--health-s", type=float, default=DEFAULT_PATIENCE.health_s, help="How long health may take.")
 @click.option("--check-s", type=float, default=DEFAULT_PATIENCE.check_s, help="How long a check may take to come.")
 @click.option("--poll-s", type=float, default=DEFAULT_PATIENCE.poll_s, help="Pause between two looks.")
 @answering
-def smoke_test(outputs: Mapping[str, Any], health_s: float, check_s: float, poll_s: float) -> Answer:
+def smoke_test(outputs: Mapping[str, Any] | None, document: str | None, **given: float) -> Answer:
     """Try the deployment once: health, then one check; exit 1 when it does not work."""
-    installation = Installation.read(outputs)
-    patience = Patience(health_s, check_s, poll_s)
+    installation = Installation.read(outputs or {"installation": {"value": json.loads(document or "{}")}})
+    if installation.operations_job:
+        return smoke_inside(installation)
+    patience = Patience(**given)
     with closing(connect(database_settings())) as connection:
         row = smoke(installation, connection, tasks=tasks_client(), patience=patience, say=tell)
     said = (

@@ -18,6 +18,8 @@ class Installation:
     """Whose OIDC token swap_executed takes; None where it takes calls without one."""
     callback_queue: str
     callback_url: str
+    operations_job: str | None
+    """The job that verbs run in where the database is private; None where they run here."""
     order_queue: str
     scheduler_job: str
     trigger_topic: str

@@ -7,6 +7,7 @@ the machine's compression library, since entries are stored uncompressed (they a
 import hashlib
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,12 +60,17 @@ def forgotten_sources(root: Path = ROOT) -> list[str]:
 
 def build(name: str, out: Path, root: Path = ROOT) -> Package:
     """Write *out*/<name>.zip whole or not at all; the same sources give the same bytes."""
+    return write_archive(name, package_contents(name, root), out)
+
+
+def write_archive(name: str, contents: Mapping[str, bytes], out: Path) -> Package:
+    """Write these files, by path, into *out*/<name>.zip, whole or not at all."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{name}.zip"
     unfinished = out / f".{name}.{os.getpid()}.zip"
     try:
         with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:
-            for entry, data in package_contents(name, root).items():
+            for entry, data in sorted(contents.items()):
                 archive.writestr(_entry_info(entry), data)
         unfinished.replace(path)
     finally:

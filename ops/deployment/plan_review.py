@@ -33,6 +33,7 @@ GRANT_SUFFIXES: Final = ("_iam_member", "_iam_binding", "_iam_policy", "_iam_cus
 
 EXPENDABLE: Final = frozenset(
     {
+        "google_cloud_run_v2_job",  # holds nothing; what it runs is an archive
         "google_monitoring_dashboard",  # drawn again from the same metrics
         "google_project_service",  # stays switched on
         "google_secret_manager_secret_version",  # the queues' names and an address; a new version comes first

@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-import google.auth
-import requests
 from google.auth.exceptions import GoogleAuthError
-from google.auth.transport.requests import AuthorizedSession
 from google.cloud import tasks_v2
 from pg8000.dbapi import Connection
 
 from ops.command_line.failures import NotDone
 from ops.deployment.installation import Installation
+from ops.outside.google_rest import GoogleApi
+from shared.errors import MicroBatchError
 from shared.outside.driver_errors import translate_errors
 
 SCHEDULER_URL = "https://cloudscheduler.googleapis.com"
@@ -60,25 +59,14 @@ def list_under_way(
 def pause_schedule(job: str, scheduler_url: str = SCHEDULER_URL) -> None:
     """Pause *job*; pausing a paused one changes nothing."""
     try:
-        with _scheduler_session(scheduler_url) as session:
-            answer = session.post(f"{scheduler_url}/v1/{job}:pause", timeout=TIMEOUT_S)
-        state = answer.json().get("state") if answer.ok else f"HTTP {answer.status_code}"
-    except (requests.RequestException, GoogleAuthError) as error:
+        state = GoogleApi(scheduler_url).post(f"/v1/{job}:pause").get("state")
+    except (MicroBatchError, GoogleAuthError) as error:
         state = f"{type(error).__name__}: {error}"
     if state != "PAUSED":
         *_, location, _, name = job.split("/")
         raise RollbackFailedError(
             f"the schedule is NOT paused ({state}); by hand: gcloud scheduler jobs pause {name} --location={location}"
         )
-
-
-def _scheduler_session(scheduler_url: str) -> requests.Session:
-    """A session with the caller's own Google credentials, which go over https only."""
-    if not scheduler_url.startswith("https://"):
-        return requests.Session()
-    credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
-    session: requests.Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
-    return session
 
 
 def _list_in_flight(connection: Connection, say: Callable[[str], None]) -> None:

@@ -1,11 +1,13 @@
 # A database without a public address, reached by the functions through a subnetwork of the VPC. Migrations, smoke test
-# and operators' commands then run from inside that network.
+# and operators' commands run inside that network as well, in a job.
 
 project_id                 = "telepay-459221"
 gchostpay1_url             = "https://gchostpay1-10-26-abc123-uc.a.run.app"
 gchostpay1_service_account = "gchostpay1-10-26@telepay-459221.iam.gserviceaccount.com"
 callback_authentication    = "OIDC"
 paused                     = true
+
+operations_job = {}
 
 # The network has private services access.
 cloud_sql_ip_type = "PRIVATE"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.deployment.operations_archive import build_operations
 from ops.deployment.package import build, function_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +69,7 @@ def copied(folder: Path) -> Path:
     (configuration / "local_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
     for name in function_names():
         build(name, folder / "build")
+    build_operations(folder / "build", wheels=None)
     return configuration
 
 

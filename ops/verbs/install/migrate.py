@@ -25,6 +25,11 @@ from shared.outside import database
 @answering
 def command(*, status: bool, only_check: bool) -> Answer:
     """Bring the database up to the migrations."""
+    return bring_up_to_date(status=status, only_check=only_check)
+
+
+def bring_up_to_date(*, status: bool = False, only_check: bool = False) -> Answer:
+    """Migrate, or only look: raises NotDone where something stands in the way, Away where somebody else is at it."""
     # The connection gives up a statement, and the socket under it, after this time.
     settings = dataclasses.replace(database_settings(), statement_timeout_s=STATEMENT_MAX_S)
     connect = partial(database.connect, settings)

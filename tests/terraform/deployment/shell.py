@@ -19,7 +19,7 @@ USAGE = 2  # what gcloud ends with when it cannot read its arguments
 TERRAFORM = """#!/usr/bin/env python3
 import os, re, subprocess, sys
 arguments = [one for one in sys.argv[1:] if not one.startswith("-backend-config")]
-is_document = arguments[-2:] == ["output", "-json"]
+is_document = "output" in arguments
 done = subprocess.run([os.environ["OFFLINE"], *arguments], stdout=subprocess.PIPE if is_document else None, text=True)
 if is_document:
     told = done.stdout.replace(os.environ["PAGE_PROJECT"], os.environ["WORLD_PROJECT"])

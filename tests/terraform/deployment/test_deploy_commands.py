@@ -43,6 +43,7 @@ def installation(world: World) -> Installation:
         callback_account=ACCOUNT,
         callback_queue=queue_path(RESPONSE_QUEUE),
         callback_url=world.function("swap_executed").url,
+        operations_job=None,
         order_queue=queue_path(BATCH_QUEUE),
         scheduler_job=JOB,
         trigger_topic=topic_path(CHECK_TOPIC),

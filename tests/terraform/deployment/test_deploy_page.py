@@ -50,6 +50,7 @@ def shell(world: World, offline: Terraform, tmp_path: Path) -> Iterator[Shell]:
                 "PAGE_PROJECT": PAGE_PROJECT,
                 "PUBSUB_EMULATOR_HOST": world.pubsub.address,
                 "SECRET_MANAGER_EMULATOR_HOST": world.secret_manager.address,
+                "STORAGE_EMULATOR_HOST": "127.0.0.1:1",  # nobody: what is typed here needs no fence
                 "SWAP_EXECUTED_URL": world.function("swap_executed").url,
                 "WORLD_PROJECT": PROJECT,
             },
