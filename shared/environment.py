@@ -21,6 +21,7 @@ class Need(StrEnum):
     REQUIRED = "required"
     OPTIONAL = "optional"
     ADDRESS = "instead of DATABASE_URL"  # required where that one is not set
+    PASSWORD = "neither with DATABASE_URL nor with IAM"  # noqa: S105 - required where neither is set
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def read_settings(environ: Mapping[str, str], settings: Iterable[Setting]) -> di
     values: dict[str, Any] = {}
     problems: list[str] = []
     has_address = bool(environ.get("DATABASE_URL", "").strip())
+    has_token = environ.get("CLOUD_SQL_IAM_LOGIN", "").strip().lower() == "true"
     for setting in settings:
         text = environ.get(setting.name, "").strip() or setting.default
         values[setting.name] = None
@@ -51,6 +53,8 @@ def read_settings(environ: Mapping[str, str], settings: Iterable[Setting]) -> di
                 problems.append(f"{setting.name} is not set")
             elif setting.need is Need.ADDRESS and not has_address:
                 problems.append(f"{setting.name} is not set, nor is DATABASE_URL")
+            elif setting.need is Need.PASSWORD and not has_address and not has_token:
+                problems.append(f"{setting.name} is not set, nor is DATABASE_URL, nor CLOUD_SQL_IAM_LOGIN true")
             continue
         try:
             values[setting.name] = setting.parse(text)
@@ -112,6 +116,13 @@ def parse_ip_type(text: str) -> str:
     if text.upper() not in ("PUBLIC", "PRIVATE", "PSC"):
         raise ValueError("is not PUBLIC, PRIVATE or PSC")
     return text.upper()
+
+
+def parse_yes_or_no(text: str) -> bool:
+    """Read true or false."""
+    if text.lower() not in ("true", "false"):
+        raise ValueError("is neither true nor false")
+    return text.lower() == "true"
 
 
 def parse_seconds(text: str) -> int:

@@ -25,6 +25,7 @@ from shared.environment import (
     parse_seconds,
     parse_seconds_up_to,
     parse_secret,
+    parse_yes_or_no,
     read_settings,
 )
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
@@ -46,6 +47,7 @@ class DatabaseAddress:
     port: int = 5432
     connection_name: str = ""
     ip_type: str = "PUBLIC"
+    iam_login: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,14 @@ DATABASE_SETTINGS: Final = (
     Setting("CLOUD_SQL_IP_TYPE", "`PUBLIC`, `PRIVATE` or `PSC`", _BOTH, parse_ip_type, default="PUBLIC"),
     Setting("DATABASE_NAME_SECRET", "the database's name, as the platform injects it", _BOTH, need=Need.ADDRESS),
     Setting("DATABASE_USER_SECRET", "its user", _BOTH, need=Need.ADDRESS),
-    Setting("DATABASE_PASSWORD_SECRET", "the user's password", _BOTH, parse_secret, need=Need.ADDRESS),
+    Setting("DATABASE_PASSWORD_SECRET", "the user's password", _BOTH, parse_secret, need=Need.PASSWORD),
+    Setting(
+        "CLOUD_SQL_IAM_LOGIN",
+        "`true`: the function's own account is the user, and a token its password",
+        _BOTH,
+        parse_yes_or_no,
+        default="false",
+    ),
     Setting("DATABASE_CONNECT_TIMEOUT_S", "how long connecting may take", _BOTH, parse_seconds, default="10"),
     Setting("DATABASE_STATEMENT_TIMEOUT_S", "how long a statement may take", _BOTH, parse_seconds, default="180"),
     Setting("DATABASE_LOCK_TIMEOUT_S", "how long a lock may be waited for", _BOTH, parse_seconds, default="20"),
@@ -279,8 +288,9 @@ def _database(values: dict[str, Any]) -> DatabaseSettings:
             connection_name=values["CLOUD_SQL_CONNECTION_NAME"],
             name=values["DATABASE_NAME_SECRET"],
             user=values["DATABASE_USER_SECRET"],
-            password=values["DATABASE_PASSWORD_SECRET"],
+            password=values["DATABASE_PASSWORD_SECRET"] or "",
             ip_type=values["CLOUD_SQL_IP_TYPE"],
+            iam_login=values["CLOUD_SQL_IAM_LOGIN"],
         ),
         connect_timeout_s=values["DATABASE_CONNECT_TIMEOUT_S"],
         statement_timeout_s=values["DATABASE_STATEMENT_TIMEOUT_S"],

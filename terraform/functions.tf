@@ -1,5 +1,7 @@
 locals {
   database_secrets = ["DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET"]
+  # Of these what the functions read: a function that logs in as its own account has no password.
+  login_secrets = var.database_iam_login ? ["DATABASE_NAME_SECRET"] : local.database_secrets
 
   # The two functions, in what they differ. An environment holds what shared/settings.py reads, and nothing else; a
   # secret is named by the variable that carries it, which is the name of the secret as well.
@@ -27,7 +29,7 @@ locals {
         },
         var.gchostpay1_invoker == null ? {} : { GCHOSTPAY1_INVOKER = var.gchostpay1_invoker },
       )
-      secrets = concat(local.database_secrets, [
+      secrets = concat(local.login_secrets, [
         "CHANGENOW_API_KEY", "GCHOSTPAY1_BATCH_QUEUE", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS",
         "SUCCESS_URL_SIGNING_KEY",
       ])
@@ -41,7 +43,7 @@ locals {
       instances_max = 10 # as many as the response queue dispatches at once
       timeout_s     = 300
       environment   = { TOKEN_AGE_MAX_S = tostring(var.function_settings.token_age_max_s) }
-      secrets       = concat(local.database_secrets, ["CHANGENOW_API_KEY", "SUCCESS_URL_SIGNING_KEY"])
+      secrets       = concat(local.login_secrets, ["CHANGENOW_API_KEY", "SUCCESS_URL_SIGNING_KEY"])
     }
   }
 
@@ -60,6 +62,15 @@ locals {
     HTTP_TIMEOUT_S               = tostring(var.function_settings.http_timeout_s)
     RECEIVED_DEVIATION_PCT       = tostring(var.function_settings.received_deviation_pct)
   })
+
+  # As whom a function logs in: as its own account, with a token, or by user and password from secrets.
+  logins = {
+    for name in keys(local.functions) : name => (
+      var.database_iam_login ?
+      { CLOUD_SQL_IAM_LOGIN = "true", DATABASE_USER_SECRET = module.database.users[name] } :
+      { CLOUD_SQL_IAM_LOGIN = "false" }
+    )
+  }
 
   # The run.app address, which Cloud Tasks has to use to count as internal.
   swap_executed_url = google_cloudfunctions2_function.main["swap_executed"].service_config[0].uri
@@ -180,7 +191,7 @@ resource "google_cloudfunctions2_function" "main" {
     all_traffic_on_latest_revision   = true
     available_cpu                    = "1"
     available_memory                 = "512Mi"
-    environment_variables            = merge(local.environment, each.value.environment)
+    environment_variables            = merge(local.environment, local.logins[each.key], each.value.environment)
     ingress_settings                 = each.value.ingress
     max_instance_count               = each.value.instances_max
     max_instance_request_concurrency = 1

@@ -254,11 +254,14 @@ resource "google_kms_crypto_key_iam_member" "agent" {
 
 # Cloud SQL has no policies of its own: the condition narrows the project's role to the one instance.
 resource "google_project_iam_member" "cloud_sql" {
-  for_each = merge(local.runtime_members, local.operations_members)
+  for_each = merge(
+    { for name, member in merge(local.runtime_members, local.operations_members) : name => { member = member, role = "client" } },
+    var.database_iam_login ? { for name, member in local.runtime_members : "${name}/login" => { member = member, role = "instanceUser" } } : {},
+  )
 
   project = module.database.project
-  role    = "roles/cloudsql.client"
-  member  = each.value
+  role    = "roles/cloudsql.${each.value.role}"
+  member  = each.value.member
 
   condition {
     title       = "only ${module.database.instance}"

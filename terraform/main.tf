@@ -86,6 +86,7 @@ module "database" {
   private_network     = var.private_network
   project_id          = var.project_id
   region              = var.region
+  runtime_users       = var.database_iam_login ? { for name in keys(local.functions) : name => google_service_account.main[name].email } : {}
 
   depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
 }

@@ -34,6 +34,17 @@ variable "cloud_sql_ip_type" {
   }
 }
 
+variable "database_iam_login" {
+  description = <<-EOT
+    Lets each function log in to the database as its own service account, without a password, as a user that owns
+    nothing: `make deploy` grants it what it needs after the migrations, which the user of the secrets runs. An instance
+    that is only used needs the flag cloudsql.iam_authentication. False logs in as the user of the secrets.
+  EOT
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "database_instance" {
   description = "The Cloud SQL instance to create when cloud_sql_connection_name is null (telepaypsql, if it has no name); disk_size_gb in GiB."
   type = object({

@@ -1,7 +1,7 @@
 """A test's own sessions with the database, apart from the code under test."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pg8000.dbapi
 from pg8000.dbapi import Connection
@@ -11,7 +11,7 @@ def open_session(url: str, *, autocommit: bool = True) -> Connection:
     """A plain session with the database at *url*."""
     parts = urlsplit(url)
     connection = pg8000.dbapi.connect(
-        parts.username,
+        unquote(parts.username or ""),
         host=parts.hostname,
         port=parts.port,
         database=parts.path.lstrip("/"),

@@ -23,7 +23,7 @@ from ops.command_line.database import database_settings
 from ops.command_line.exits import Exit
 from ops.command_line.text import instant
 from ops.deployment.approval import approve, require_approval, withdraw
-from ops.deployment.inside import PlannedJob, migrate_inside, smoke_inside
+from ops.deployment.inside import PlannedJob, migrate_inside, planned_users, smoke_inside
 from ops.deployment.installation import Installation, tasks_client
 from ops.deployment.package import ROOT
 from ops.deployment.plan_review import objections
@@ -97,7 +97,8 @@ def approved(plan: Path, expected: str | None) -> Answer:
 def migrate_database(plan: Mapping[str, Any], archive: Path) -> Answer:
     """Bring the database up to the migrations: in the plan's own job where it has one, else from here."""
     job = PlannedJob.read(plan)
-    return migrate_inside(job, archive) if job else bring_up_to_date()
+    roles = planned_users(plan)
+    return migrate_inside(job, archive, roles) if job else bring_up_to_date(roles=roles)
 
 
 @command.command("smoke")

@@ -17,6 +17,7 @@ from ops.deployment.job import Ended, Job
 from ops.outside.google_rest import Conflict, GoogleApi
 
 ADDRESS: Final = 'module.operations["job"].google_cloud_run_v2_job.main'
+USERS: Final = "module.database.google_sql_user.runtime["
 STORAGE_URL: Final = "https://storage.googleapis.com"
 ARCHIVE_SHA256: Final = "ARCHIVE_SHA256"
 
@@ -47,14 +48,21 @@ class PlannedJob:
         )
 
 
-def migrate_inside(job: PlannedJob, archive: Path) -> Answer:
+def planned_users(plan: Mapping[str, Any]) -> list[str]:
+    """The database users that a plan leaves the functions, where each logs in as its own account."""
+    users = [one["change"] for one in plan["resource_changes"] if one["address"].startswith(USERS)]
+    return sorted(user["after"]["name"] for user in users if user["after"] and "create" not in user["actions"])
+
+
+def migrate_inside(job: PlannedJob, archive: Path, roles: Sequence[str]) -> Answer:
     """Run the plan's own migrations in the job that is there, before anything else of the plan is applied."""
     if job.is_new:
         raise NotDone("the job inside the project is not made yet: make prepare, then make plan again")
     if sha256(archive) != job.archive_sha256:
         raise NotDone(f"{archive} is not the archive of this plan: make plan again")
     upload(job.bucket, f"operations-{job.archive_sha256}.zip", archive.read_bytes())
-    return run_inside(job.name, ["migrate"], {ARCHIVE_SHA256: job.archive_sha256})
+    words = ["migrate", *(f"--grant={role}" for role in roles)]
+    return run_inside(job.name, words, {ARCHIVE_SHA256: job.archive_sha256})
 
 
 def smoke_inside(installation: Installation) -> Answer:

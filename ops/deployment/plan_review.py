@@ -25,6 +25,7 @@ LOSSES: Final = {
     "google_service_account": "and what runs or calls as it would be refused; one of the same name is another account",
     "google_sql_database": "with the payments in it",
     "google_sql_database_instance": "with the payments in it and its backups",
+    "google_sql_user": "and the function that logs in as it would be refused",
     "google_storage_bucket": "with what is in it",
 }
 """What is lost with a thing of each type."""

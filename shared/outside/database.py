@@ -296,6 +296,7 @@ def _connect_cloud_sql(settings: DatabaseSettings, startup: dict[str, str]) -> C
         password=address.password,
         db=address.name,
         ip_type=address.ip_type,
+        enable_iam_auth=address.iam_login,
         application_name=APPLICATION,
         startup_params=startup,
     )

@@ -9,6 +9,9 @@ paused                     = true
 
 operations_job = {}
 
+# The functions have users of their own in the database, which own nothing and have no password.
+database_iam_login = true
+
 # The network has private services access.
 cloud_sql_ip_type = "PRIVATE"
 private_network   = "projects/telepay-459221/global/networks/payments"

@@ -1,10 +1,13 @@
 """`migrate`: the database brought up to the migrations in ops/migrations."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
 import click
+from pg8000.dbapi import Connection
 from pg8000.exceptions import DatabaseError
 
 from ops.command_line.answers import Answer, answering, tell
@@ -16,19 +19,23 @@ from ops.schema.migrate import STATEMENT_MAX_S, check, list_migrations, migrate
 from ops.schema.migration_files import MigrationRefusedError
 from ops.schema.migration_run import MigrationBusyError, MigrationFailedError, explain
 from ops.schema.preflight.finding import Finding, PreflightStopped
+from ops.schema.rights import grant_rights
 from shared.outside import database
 
 
 @click.command()
 @click.option("--status", is_flag=True, help="List what is applied, change nothing.")
 @click.option("--check", "only_check", is_flag=True, help="Say what stands in the way and what is odd, change nothing.")
+@click.option(
+    "--grant", "roles", multiple=True, metavar="USER", help="Afterwards grant the functions' user what it needs."
+)
 @answering
-def command(*, status: bool, only_check: bool) -> Answer:
+def command(*, status: bool, only_check: bool, roles: tuple[str, ...]) -> Answer:
     """Bring the database up to the migrations."""
-    return bring_up_to_date(status=status, only_check=only_check)
+    return bring_up_to_date(status=status, only_check=only_check, roles=roles)
 
 
-def bring_up_to_date(*, status: bool = False, only_check: bool = False) -> Answer:
+def bring_up_to_date(*, status: bool = False, only_check: bool = False, roles: Sequence[str] = ()) -> Answer:
     """Migrate, or only look: raises NotDone where something stands in the way, Away where somebody else is at it."""
     # The connection gives up a statement, and the socket under it, after this time.
     settings = dataclasses.replace(database_settings(), statement_timeout_s=STATEMENT_MAX_S)
@@ -36,7 +43,9 @@ def bring_up_to_date(*, status: bool = False, only_check: bool = False) -> Answe
     try:
         if status:
             return _listed(list_migrations(connect))
-        return _checked(*check(connect)) if only_check else _applied(migrate(connect, say=tell))
+        if only_check:
+            return _checked(*check(connect))
+        return _applied(migrate(connect, say=tell), _granted(connect, roles))
     except PreflightStopped as stopped:
         return _checked([], stopped.findings)
     except (MigrationRefusedError, MigrationFailedError) as error:
@@ -60,9 +69,16 @@ def _outlook(missing: list[str]) -> str:
     return f"nothing stands in the way of {count(len(missing), 'migration')}" if missing else "up to date"
 
 
-def _applied(titles: list[str]) -> Answer:
+def _granted(connect: Callable[[], Connection], roles: Sequence[str]) -> list[str]:
+    if not roles:
+        return []
+    with closing(connect()) as connection:
+        return grant_rights(connection, roles)
+
+
+def _applied(titles: list[str], granted: list[str]) -> Answer:
     said = f"{len(titles)} applied" if titles else "nothing to apply: up to date"
-    return Answer({"applied": titles}, [said])
+    return Answer({"applied": titles, "granted": granted}, [said, *granted])
 
 
 def _listed(migrations: dict[str, Any]) -> Answer:

@@ -49,6 +49,13 @@ resource "google_sql_database_instance" "main" {
       name  = "cloudsql.enable_pgaudit"
       value = "on"
     }
+    dynamic "database_flags" {
+      for_each = length(var.runtime_users) == 0 ? [] : ["on"]
+      content {
+        name  = "cloudsql.iam_authentication"
+        value = database_flags.value
+      }
+    }
     database_flags {
       name  = "log_checkpoints"
       value = "on"
@@ -113,4 +120,14 @@ resource "google_sql_database" "main" {
   instance = each.value.name
   # It goes with the instance. By itself it could not be dropped while a session is open or a role owns its tables.
   deletion_policy = "ABANDON"
+}
+
+# The functions' own users: no password, and no right but what the migrations' owner grants.
+resource "google_sql_user" "runtime" {
+  for_each = var.runtime_users
+
+  name     = trimsuffix(each.value, ".gserviceaccount.com")
+  instance = local.managed ? google_sql_database_instance.main[var.instance.name].name : reverse(local.parts)[0]
+  project  = local.managed ? var.project_id : join(":", slice(local.parts, 0, length(local.parts) - 2))
+  type     = "CLOUD_IAM_SERVICE_ACCOUNT"
 }

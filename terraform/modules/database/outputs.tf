@@ -12,3 +12,8 @@ output "project" {
   description = "The project that the instance is in."
   value       = local.managed ? var.project_id : join(":", slice(local.parts, 0, length(local.parts) - 2))
 }
+
+output "users" {
+  description = "The database users of the accounts that log in as themselves."
+  value       = { for name, user in google_sql_user.runtime : name => user.name }
+}

@@ -54,3 +54,9 @@ variable "region" {
   type        = string
   nullable    = false
 }
+
+variable "runtime_users" {
+  description = "Service accounts that log in as themselves, by what the configuration calls them."
+  type        = map(string)
+  nullable    = false
+}

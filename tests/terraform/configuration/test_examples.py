@@ -102,7 +102,8 @@ def test_environments_share_neither_project_nor_state() -> None:
 
 def test_every_type_has_a_rule(plan: dict[str, Any], offline: Terraform) -> None:
     """What the configuration makes is expendable, a grant, or something of which the review says what is lost."""
-    everything = offline.plan("all.tfplan", "-var-file=examples/customer-managed-key.tfvars", "-var=operations_job={}")
+    also = ("-var=operations_job={}", "-var=database_iam_login=true")
+    everything = offline.plan("all.tfplan", "-var-file=examples/customer-managed-key.tfvars", *also)
     addresses = [address for one in (plan, everything) for address in resources(one)]
     kinds = {kind for address in addresses for kind in re.findall(r"\b((?:google|time)_\w+)\.", address)}
     assert len(kinds) > 15

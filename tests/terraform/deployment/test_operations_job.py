@@ -23,7 +23,6 @@ from tests.terraform.tool import Terraform
 
 BARE_PYTHON = getattr(sys, "_base_executable", sys.executable)
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-pytest_plugins = ["tests.ops.conftest"]
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,11 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from ops.schema.rights import grant_rights
 from sandbox.postgres.server import Postgres
+from tests.integration.outside.test_runtime_rights import PASSWORD, ROLE, as_role
 from tests.rig import PROJECT, Peers, Rig
+from tests.sessions import query
 from tests.terraform.watching.story import STORIES, Line, listening
 
 _numbers = itertools.count(1)
@@ -16,11 +19,13 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def lines(postgres: Postgres, migrated_template: str, peers: Peers) -> list[Line]:
-    """What the functions write in every story, each in a database of its own."""
+    """What the functions write in every story, each in a database of its own, as a user with the runtime's rights."""
+    query(postgres.url("postgres"), f"CREATE ROLE \"{ROLE}\" LOGIN PASSWORD '{PASSWORD}'")
     with listening() as heard:
         for story in STORIES:
             with _rig(postgres, migrated_template, peers) as rig:
                 story(rig)
+    query(postgres.url("postgres"), f'DROP ROLE "{ROLE}"')
     return heard
 
 
@@ -28,7 +33,8 @@ def lines(postgres: Postgres, migrated_template: str, peers: Peers) -> list[Line
 def _rig(postgres: Postgres, template: str, peers: Peers) -> Iterator[Rig]:
     name = f"story_{os.getpid()}_{next(_numbers)}"
     postgres.create_database(name, template)
-    rig = Rig(postgres.url(name), peers)
+    rig = Rig(postgres.url(name), peers, {"DATABASE_URL": as_role(postgres.url(name))})
+    grant_rights(rig.connection, [ROLE])
     rig.set_threshold("20.00")
     yield rig
     rig.close()
