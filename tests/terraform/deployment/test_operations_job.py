@@ -146,6 +146,12 @@ def test_a_verb_runs_in_there_and_ends_as_it_ended(project: Project, database_ur
     assert query(database_url, "SELECT by_whom, why FROM operator_acts") == [("ada", "all ours")]
 
 
+def test_without_a_job_a_verb_is_refused(bare_shell: Shell) -> None:
+    """With what would make one."""
+    refused = bare_shell("remote", "status")
+    assert (refused.code, "operations_job" in refused.err) == (1, True)
+
+
 def planned_job(plan: dict[str, Any], archive: Path, *actions: str) -> dict[str, Any]:
     """The plan with this archive in its job."""
     document: dict[str, Any] = json.loads(json.dumps(plan))
