@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ from sandbox.processes.interrupts import Interrupts
 from sandbox.world import operations
 from sandbox.world.addresses import POLICY_SECRET, THRESHOLD_SECRET, Addresses, NoWorldError, find_world
 from sandbox.world.function_process import FunctionError
-from sandbox.world.wishes import Wishes
+from sandbox.world.wishes import FIRST_DAY, Wishes
 
 PAYMENTS: Final = Path(__file__).parent / "demo" / "payments.csv"
 TICK_S: Final = 900.0
@@ -107,7 +108,8 @@ def _times(options: argparse.Namespace) -> Times:
 
 def _wishes(options: argparse.Namespace) -> Wishes:
     """A team's own services, by their addresses, take the place of the stand-ins."""
-    return Wishes(
+    return replace(
+        FIRST_DAY if options.first_day else Wishes(),
         chain=options.chain,
         gchostpay1_url=os.environ.get("SANDBOX_GCHOSTPAY1_URL", "").rstrip("/"),
         gcaccumulator_url=os.environ.get("SANDBOX_GCACCUMULATOR_URL", "").rstrip("/"),
@@ -143,6 +145,7 @@ def _add_worlds(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     run = commands.add_parser("run", help="keep the world running until Ctrl-C")
     run.add_argument("--every", type=float, metavar="SECONDS", help="between ticks; 900; 0: none")
     run.add_argument("--short", action="store_true", help="short times for drills: ticks, grace, stuck, expiry")
+    run.add_argument("--first-day", action="store_true", help="payments wait already, and the first policy is mistyped")
     run.add_argument("--chain", action="store_true", help="ETH and USDT move on a chain of its own, for reconcile")
     run.add_argument("--grace", type=int, metavar="SECONDS", help="from the order to the first question")
     run.add_argument("--stuck", type=int, metavar="SECONDS", help="until a batch is called stuck")

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
 import pg8000.dbapi
 
@@ -23,6 +22,7 @@ from sandbox.postgres.programs import (
 )
 from sandbox.processes import keeper
 from sandbox.processes.kept_process import KeptProcess
+from sandbox.wire.startable import Startable
 
 __all__ = ["Postgres", "PostgresError"]
 
@@ -37,7 +37,7 @@ _PORT_TRIES = 5
 _PORT_TAKEN = "could not create any TCP/IP sockets"
 
 
-class Postgres:
+class Postgres(Startable):
     """One server; its folder is temporary and goes at stop(), unless a *folder* to keep is given.
 
     It listens on 127.0.0.1 alone and asks for a password (SCRAM). *durable* turns fsync on, which
@@ -60,13 +60,6 @@ class Postgres:
         self._owner = os.getpid()
         self._port = 0
         self._password = ""
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def port(self) -> int:

@@ -38,6 +38,18 @@ class Answer:
         return self.status is not None and 200 <= self.status <= 299
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """One of the times that something was sent, and what came of it: a status, or the error that came instead."""
+
+    number: int
+    """1 for the first time."""
+    url: str
+    status: int | None
+    error: str | None
+    sent_at: datetime
+
+
 class HttpSender:
     """Sends from any number of threads; abort() breaks off whatever still waits for an answer."""
 

@@ -1,26 +1,20 @@
 """What every stand-in is: a server on loopback that keeps its port and meets faults."""
 
-from abc import ABC, abstractmethod
-from typing import Final, Self
+from abc import abstractmethod
+from typing import Final
 
 from sandbox.wire.faults import Faults, Reply
+from sandbox.wire.startable import Startable
 
 HOST: Final = "127.0.0.1"
 
 
-class Server(ABC):
+class Server(Startable):
     """Started and stopped any number of times; the port, free or given, and what it knows stay the same."""
 
     def __init__(self, port: int, understood: type[Reply]) -> None:
         self.faults = Faults(understood)
         self._port = port
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def address(self) -> str:

@@ -1,5 +1,6 @@
 """What people and neighbours do to a world, through the same interfaces as in production."""
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from google.pubsub_v1.types import PubsubMessage, Subscription
 
 from sandbox.google.pubsub.push_requests import push_request
 from sandbox.peers.database import database_connection
+from sandbox.peers.gcaccumulator import insert_payout_accumulation_pending, parse_payment
 from sandbox.wire.google_clients import publisher_client, secrets_client
 from sandbox.world.addresses import CHECK_TOPIC, PROJECT, Addresses, topic_path
 from sandbox.world.furnishing import SUBSCRIPTION
@@ -34,21 +36,19 @@ def pay(
     **more: Any,
 ) -> int:
     """Let a client's user pay, and return the payment's id; *more* are further fields."""
-    payment = {
-        "user_id": user_id,
-        "client_id": client_id,
-        "payment_amount_usd": str(amount_usd),
-        "payment_currency": "usd",
-        "client_wallet_address": CLIENT_WALLET,
-        "client_payout_currency": "usdt",
-        "client_payout_network": "eth",
-        **more,
-    }
+    payment = _payment(amount_usd, client_id=client_id, user_id=user_id, **more)
     answer = requests.post(f"{addresses.gcaccumulator_url}/", json=payment, timeout=TIMEOUT_S)
     document = answer.json()
     if answer.status_code != 200:
         raise RefusedPaymentError(f"{answer.status_code}: {document.get('message')}")
     return int(document["accumulation_id"])
+
+
+def pay_before_us(database_url: str, amount_usd: str, fee_pct: Decimal) -> int:
+    """Store a payment as GCAccumulator did before anything of ours was installed, and return its id."""
+    payment = parse_payment(json.dumps(_payment(amount_usd, client_id="client-1", user_id=1)).encode())
+    with database_connection(database_url) as connection:
+        return insert_payout_accumulation_pending(connection, payment, fee_pct)
 
 
 def trigger(addresses: Addresses, *, force: bool = False) -> str:
@@ -109,3 +109,14 @@ def query(database_url: str, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         rows = cursor.fetchall() if names else []
         connection.commit()
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _payment(amount_usd: Decimal | str, **more: Any) -> dict[str, Any]:
+    return {
+        "payment_amount_usd": str(amount_usd),
+        "payment_currency": "usd",
+        "client_wallet_address": CLIENT_WALLET,
+        "client_payout_currency": "usdt",
+        "client_payout_network": "eth",
+        **more,
+    }

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 
 from sandbox.changenow.exchange import Schedule
 from sandbox.peers.gcaccumulator_inserts import Generation
@@ -25,4 +26,9 @@ class Wishes:
     gcaccumulator_url: str = ""  # a team's own service instead of the stand-in
     gchostpay1_url: str = ""  # likewise
     chain: bool = False  # ETH and USDT move by transactions on a chain of its own
+    old_payments_usd: tuple[str, ...] = ()  # that wait in the tables when ours are installed
     environment: Mapping[str, str] = field(default_factory=dict)  # further settings of the functions
+
+
+FIRST_DAY: Final = Wishes(policy='{"paused": treu}', old_payments_usd=("12.00", "18.00"))
+"""Just installed: payments wait that nobody has decided about, and no policy was ever valid."""

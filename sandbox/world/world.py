@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ops.schema.migrate import migrate
 from sandbox.changenow.server import ChangeNow
@@ -29,7 +29,7 @@ from sandbox.peers.gcbatchprocessor import GCBatchProcessor, PayoutQueue
 from sandbox.peers.gchostpay1 import Endpoints, GCHostPay1
 from sandbox.postgres.server import Postgres
 from sandbox.wire.http_server import Responder
-from sandbox.wire.server import Server
+from sandbox.wire.startable import Startable
 from sandbox.world import operations
 from sandbox.world.addresses import (
     FENCE_BUCKET,
@@ -63,7 +63,7 @@ class StillWaitingError(Exception):
     """What was waited for has not happened in time."""
 
 
-class World:
+class World(Startable):
     """Everything on free ports; stop() ends all of it and removes its folder.
 
     *held* wraps each step of starting and stopping, so that Ctrl-C never falls between making a
@@ -87,13 +87,6 @@ class World:
         self._gcaccumulator: GCAccumulator | None = None
         self._gcbatchprocessor: GCBatchProcessor | None = None
         self._functions: Functions | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Return when everything answers; what was started so far is stopped if a step fails."""
@@ -204,7 +197,7 @@ class World:
         self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
 
-    def _start(self, *servers: Postgres | Server) -> None:
+    def _start(self, *servers: Startable) -> None:
         for server in servers:
             self._stack.callback(server.stop)
             server.start()
@@ -215,8 +208,10 @@ class World:
             self._start(self.chain)
 
     def _prepare_database(self) -> None:
-        """Migrate the tables of the deployed world."""
+        """Migrate the tables of the deployed world, with the payments that wait in them."""
         create_deployed_tables(self.database_url)
+        for amount_usd in self.wishes.old_payments_usd:
+            operations.pay_before_us(self.database_url, amount_usd, self.wishes.fee_pct)
         migrate(lambda: connect(self.database_url))
 
     def _start_peers(self) -> None:

@@ -39,6 +39,6 @@ def _release(check: CheckContext, act: Act, evidence: Evidence, *, vouched: bool
     detail = evidence.document | {"vouched": vouched}
     with check.session.transaction() as transaction:
         failure = f"operator: {act.why}" if act.why else "operator"
-        if not fail_batch(transaction, batch, failure, state=evidence.state, now=check.now()):
+        if not fail_batch(check, transaction, batch, failure, state=evidence.state):
             raise NotDone(f"batch {batch.batch_conversion_id} has ended meanwhile")
         act.record(transaction, detail, batch.batch_conversion_id)

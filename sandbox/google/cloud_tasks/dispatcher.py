@@ -12,23 +12,17 @@ from google.cloud.tasks_v2 import types
 from sandbox.google.cloud_tasks import task_rules
 from sandbox.google.cloud_tasks.task_requests import http_request
 from sandbox.wire.grpc_server import now
-from sandbox.wire.http_client import Answer, HttpSender
+from sandbox.wire.http_client import Answer, HttpSender, Sent
 
 _THREADS = 64
 _THROTTLED = (429, 503)
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One dispatch and what came of it: a status, or the error that came instead."""
+@dataclass(frozen=True, kw_only=True)
+class Attempt(Sent):
+    """One dispatch of a task."""
 
     task_name: str
-    number: int
-    """1 for a task's first attempt."""
-    url: str
-    status: int | None
-    error: str | None
-    sent_at: datetime
 
 
 @dataclass
@@ -141,7 +135,16 @@ class Dispatcher:
             number = task.dispatch_count
         answer = self._sender.send(request)
         with self.changed:
-            self.attempts.append(Attempt(task.name, number, request.url, answer.status, answer.error, sent_at))
+            self.attempts.append(
+                Attempt(
+                    task_name=task.name,
+                    number=number,
+                    url=request.url,
+                    status=answer.status,
+                    error=answer.error,
+                    sent_at=sent_at,
+                )
+            )
             if queue.tasks.get(task.name) is scheduled:  # it may have been deleted meanwhile
                 self._conclude(queue, scheduled, answer)
             self.changed.notify_all()

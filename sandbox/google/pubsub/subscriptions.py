@@ -10,7 +10,7 @@ from typing import Any
 from google import pubsub_v1 as types
 
 from sandbox.google.pubsub.push_requests import push_request
-from sandbox.wire.http_client import Answer, HttpSender
+from sandbox.wire.http_client import Answer, HttpSender, Sent
 from sandbox.wire.timetable import Timetable
 
 _GOOD_STATUSES = (102, 200, 201, 202, 204)
@@ -18,18 +18,12 @@ _GOOD_STATUSES = (102, 200, 201, 202, 204)
 _POLICY_MIN_S, _POLICY_MAX_S = 10.0, 600.0
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """One push of a message and what came of it: a status, or the error that came instead."""
+@dataclass(frozen=True, kw_only=True)
+class Delivery(Sent):
+    """One push of a message to a subscription."""
 
     subscription: str
     message_id: str
-    number: int
-    """1 for the first push of the message to this subscription."""
-    url: str
-    status: int | None
-    error: str | None
-    sent_at: datetime
 
 
 @dataclass

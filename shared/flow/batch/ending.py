@@ -1,6 +1,6 @@
 """The one end of a batch whose swap will not come: its payments go back, and a deposit that is gone is told."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from shared import logs
@@ -11,7 +11,7 @@ from shared.model.batch import Batch
 from shared.model.exchange import ExchangeState
 from shared.outside.database import Transaction
 
-ASK_AFTER_END: Final = timedelta(minutes=15)  # a payout may still come where an order may have been out
+ASK_AFTER_END_MAX: Final = timedelta(minutes=15)
 REFUNDED: Final = "refunded"
 
 
@@ -21,16 +21,22 @@ def release(check: CheckContext, batch: Batch, failure: str, state: ExchangeStat
     *state* is ChangeNow's word where that ended it: with a deposit and without a payout, the deposit is lost.
     """
     with check.session.transaction() as transaction:
-        failed = fail_batch(transaction, batch, failure, state=state, now=check.now())
+        failed = fail_batch(check, transaction, batch, failure, state=state)
     if failed:
         log_end(batch, failure, state)
     return read_batch(check.session, batch.batch_conversion_id)
 
 
+def ask_after_end(check: CheckContext) -> timedelta:
+    """How soon ChangeNow is asked about a batch given up: a payout may still come where an order may have been out."""
+    return min(check.settings.reconcile_grace, ASK_AFTER_END_MAX)
+
+
 def fail_batch(
-    transaction: Transaction, batch: Batch, failure: str, *, state: ExchangeState | None, now: datetime
+    check: CheckContext, transaction: Transaction, batch: Batch, failure: str, *, state: ExchangeState | None
 ) -> bool:
     """Fail a batch that is alive, give its payments back and record the events; returns False where it has ended."""
+    now = check.now()
     is_deposit_lost = state is not None and state.is_lost and state.has_deposit
     ask_again = batch.is_perhaps_ordered or is_deposit_lost
     failed = transaction.execute(
@@ -41,7 +47,7 @@ def fail_batch(
         deposit_eth=state.deposit_eth if state else None,
         payin_hash=state.payin_hash if state else None,
         deposit_lost_at=now if is_deposit_lost else None,
-        reconcile_after=now + ASK_AFTER_END if ask_again else None,
+        reconcile_after=now + ask_after_end(check) if ask_again else None,
     )
     if failed:
         transaction.execute("record_released_payments", batch_conversion_id=batch.batch_conversion_id, now=now)

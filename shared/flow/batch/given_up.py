@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.errors import ExchangeRefused, ExchangeUnavailable
 from shared.flow import events
-from shared.flow.batch.ending import get_failure, log_deposit_lost
+from shared.flow.batch.ending import ask_after_end, get_failure, log_deposit_lost
 from shared.flow.batch.late_payouts import log_late_payout, record_late_payout
 from shared.flow.batch.trouble import ASK_GIVEN_UP_MAX, record_no_answer, record_question
 from shared.flow.batches import read_batch
@@ -17,7 +17,6 @@ from shared.model.exchange import ExchangeState
 from shared.outside.database import Transaction
 
 WATCHED_FOR: Final = timedelta(days=7)
-ASK_GIVEN_UP_MIN: Final = timedelta(minutes=15)
 ASK_SHARE: Final = 2  # half the time since it was given up
 
 
@@ -73,7 +72,7 @@ def _commit(check: CheckContext, record: Callable[[Transaction], bool]) -> bool:
 
 def _ask_later(check: CheckContext, batch: Batch, state: ExchangeState, given_up_at: datetime) -> None:
     now = check.now()
-    pause = min(max((now - given_up_at) / ASK_SHARE, ASK_GIVEN_UP_MIN), ASK_GIVEN_UP_MAX)
+    pause = min(max((now - given_up_at) / ASK_SHARE, ask_after_end(check)), ASK_GIVEN_UP_MAX)
     ask_at = now + pause if now - given_up_at < WATCHED_FOR else None
     record_question(check, batch, state.status, failed=0, ask_at=ask_at)
 

@@ -1,13 +1,32 @@
-"""A certificate that nobody vouches for but itself."""
+"""Between the functions and what they speak to: a proxy on which they are counted, a certificate nobody vouches for."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from sandbox.postgres.server import Postgres
+from sandbox.wire.tcp_proxy import TcpProxy
+
+
+@pytest.fixture
+def proxy(postgres: Postgres) -> Iterator[TcpProxy]:
+    """The way to PostgreSQL."""
+    with TcpProxy(lambda: postgres.port) as running:
+        yield running
+
+
+@pytest.fixture
+def proxied_url(database_url: str, proxy: TcpProxy) -> str:
+    """The test's database, by way of the proxy."""
+    url = urlsplit(database_url)
+    return url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}").geturl()
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """Connections to PostgreSQL that end in odd ways: one kind of error, and the next transaction has a good one."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox.postgres.server import Postgres
 from sandbox.wire.tcp_proxy import TcpProxy
 from shared.errors import BatchConflict, DatabaseUnavailable, Refused, RuleViolated
 from shared.outside.database import Database, open_database
@@ -15,18 +13,9 @@ REFUSALS = 100
 
 
 @pytest.fixture
-def proxy(postgres: Postgres) -> Iterator[TcpProxy]:
-    """The way to PostgreSQL, on which connections are counted."""
-    with TcpProxy(lambda: postgres.port) as running:
-        yield running
-
-
-@pytest.fixture
-def counted(database_url: str, proxy: TcpProxy, peers: Peers) -> Iterator[Rig]:
+def counted(proxied_url: str, peers: Peers) -> Iterator[Rig]:
     """Both functions, and the proxy between them and their database."""
-    url = urlsplit(database_url)
-    through = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}").geturl()
-    rig = Rig(through, peers)
+    rig = Rig(proxied_url, peers)
     rig.set_threshold("20.00")
     yield rig
     rig.close()

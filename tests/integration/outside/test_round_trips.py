@@ -1,12 +1,10 @@
 """How often a check and a callback talk to the database, counted on the wire between."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
 from sandbox.google.pubsub.server import PubSub
-from sandbox.postgres.server import Postgres
 from sandbox.wire.tcp_proxy import TcpProxy
 from shared.model.reasons import Reason
 from tests.rig import PROJECT, Peers, Rig
@@ -17,20 +15,11 @@ COMPLETING_CALLBACK_MAX = 24
 
 
 @pytest.fixture
-def proxy(postgres: Postgres) -> Iterator[TcpProxy]:
-    """The way to PostgreSQL."""
-    with TcpProxy(lambda: postgres.port) as running:
-        yield running
-
-
-@pytest.fixture
-def counted(database_url: str, proxy: TcpProxy, peers: Peers) -> Iterator[Rig]:
+def counted(proxied_url: str, peers: Peers) -> Iterator[Rig]:
     """Both functions with their events' topic, and the proxy between them and their database."""
-    url = urlsplit(database_url)
-    through = url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{proxy.port}").geturl()
     with PubSub() as pubsub:
         pubsub.create_topic(TOPIC)
-        rig = Rig(through, peers, {"BATCH_EVENTS_TOPIC": TOPIC, "PUBSUB_EMULATOR_HOST": pubsub.address})
+        rig = Rig(proxied_url, peers, {"BATCH_EVENTS_TOPIC": TOPIC, "PUBSUB_EMULATOR_HOST": pubsub.address})
         rig.set_threshold("20.00")
         yield rig
         rig.close()
