@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Final
 
+import click
+
 from ops.command_line.failures import NotDone
 from ops.command_line.text import instant
 from ops.steering.evidence import NO_EXCHANGE, UNKNOWN_THERE, Evidence
@@ -10,6 +12,9 @@ from ops.steering.evidence import NO_EXCHANGE, UNKNOWN_THERE, Evidence
 # GCHostPay1 refuses an order that is 300 s old, 5 s of its clock aside; after this nobody can begin to pay by it.
 ORDER_DEAD_AFTER: Final = timedelta(minutes=10)
 VOUCH: Final = "--gchostpay1-has-not-paid"
+vouch_option: Final = click.option(
+    VOUCH, "vouched", is_flag=True, help="You have looked into its log: no payment to the payin address."
+)
 
 
 def require_unpaid(evidence: Evidence, *, vouched: bool) -> None:

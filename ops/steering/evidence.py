@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from ops.command_line.batch_names import find_batch
 from ops.command_line.database import STATEMENTS
 from ops.command_line.failures import Away, NotDone
 from ops.command_line.text import age
@@ -94,8 +95,19 @@ def steering() -> Iterator[CheckContext]:
         dependencies.database.close()
 
 
-def gather(check: CheckContext, batch_conversion_id: uuid.UUID) -> Evidence:
-    """Read the batch, ask ChangeNow, look into the queue; raises Away where one of them does not answer."""
+def gather_alive(check: CheckContext, name: str) -> Evidence:
+    """Read the batch of that name, ask ChangeNow, look into the queue; raises Away where one of them does not answer.
+
+    A batch that has ended is refused.
+    """
+    with check.session.transaction() as transaction:
+        batch_conversion_id = find_batch(transaction, name)
+    evidence = _gather(check, batch_conversion_id)
+    _require_alive(evidence.batch)
+    return evidence
+
+
+def _gather(check: CheckContext, batch_conversion_id: uuid.UUID) -> Evidence:
     batch = read_batch(check.session, batch_conversion_id)
     row = check.session.row("count_resent", batch_conversion_id=batch_conversion_id)
     assert row is not None
@@ -104,8 +116,7 @@ def gather(check: CheckContext, batch_conversion_id: uuid.UUID) -> Evidence:
     return Evidence(check.now(), batch, state, changenow, tasks=tasks, resent=row["orders"])
 
 
-def require_alive(batch: Batch) -> None:
-    """Refuse a batch that has ended."""
+def _require_alive(batch: Batch) -> None:
     if batch.status not in ("pending", "swapping"):
         name = batch.batch_conversion_id
         raise NotDone(f"batch {name} is {batch.status}, which is final; see: ./microbatch batch {name}")

@@ -4,27 +4,25 @@ import click
 
 from ops.command_line.acts import Act, acting
 from ops.command_line.answers import Answer, answering
-from ops.command_line.batch_names import batch_argument, find_batch
+from ops.command_line.batch_names import batch_argument
 from ops.command_line.failures import NotDone
 from ops.outside.order_tasks import withdraw
-from ops.steering.certainty import VOUCH, require_unpaid
-from ops.steering.evidence import Evidence, gather, require_alive, steering
+from ops.steering.certainty import require_unpaid, vouch_option
+from ops.steering.evidence import Evidence, gather_alive, steering
 from shared.flow.batch.ending import fail_batch
 from shared.flow.context import CheckContext
 
 
 @click.command()
 @batch_argument
-@click.option(VOUCH, "vouched", is_flag=True, help="You have looked into its log: no payment to the payin address.")
+@vouch_option
 @acting("release")
 @answering
 def command(batch: str, act: Act, *, vouched: bool) -> Answer:
     """End a batch that surely was not paid; its payments wait again."""
     with steering() as check:
-        with check.session.transaction() as transaction:
-            batch_conversion_id = find_batch(transaction, batch)
-        evidence = gather(check, batch_conversion_id)
-        require_alive(evidence.batch)
+        evidence = gather_alive(check, batch)
+        batch_conversion_id = evidence.batch.batch_conversion_id
         require_unpaid(evidence, vouched=vouched)
         act.agree([*evidence.lines, "its payments go back to pending, for the next batch"], "Release the batch?")
         withdraw(check.orders, evidence.tasks)

@@ -6,11 +6,11 @@ import click
 
 from ops.command_line.acts import Act, acting
 from ops.command_line.answers import Answer, answering
-from ops.command_line.batch_names import batch_argument, find_batch
+from ops.command_line.batch_names import batch_argument
 from ops.command_line.failures import NotDone
 from ops.outside.order_tasks import withdraw
-from ops.steering.certainty import VOUCH, require_resendable, require_unpaid
-from ops.steering.evidence import Evidence, gather, require_alive, steering
+from ops.steering.certainty import require_resendable, require_unpaid, vouch_option
+from ops.steering.evidence import Evidence, gather_alive, steering
 from shared.flow.context import CheckContext
 from shared.flow.quoting import get_guarded_quote
 from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
@@ -18,16 +18,14 @@ from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
 
 @click.command()
 @batch_argument
-@click.option(VOUCH, "vouched", is_flag=True, help="You have looked into its log: no payment to the payin address.")
+@vouch_option
 @acting("resend")
 @answering
 def command(batch: str, act: Act, *, vouched: bool) -> Answer:
     """Send a lost payment order once more."""
     with steering() as check:
-        with check.session.transaction() as transaction:
-            batch_conversion_id = find_batch(transaction, batch)
-        evidence = gather(check, batch_conversion_id)
-        require_alive(evidence.batch)
+        evidence = gather_alive(check, batch)
+        batch_conversion_id = evidence.batch.batch_conversion_id
         require_resendable(evidence)
         require_unpaid(evidence, vouched=vouched)
         _require_worth(check, evidence)

@@ -4,6 +4,7 @@ pending (payments claimed) -> swapping (exchange stored) -> order prepared -> or
 before the next one speaks to anybody, so that a check that finds a batch in any of these states can go on from there.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -101,11 +102,7 @@ def _refresh_quote(check: CheckContext, batch: Batch) -> Batch:
     sums = quoting.read_claimed(check.session, batch.batch_conversion_id)
     if (sums.payments, sums.total_usd) != (batch.payments, batch.total_usd):  # joined by hand
         return release(check, batch, "payments_changed")
-    try:
-        quote = quoting.get_quote(check.exchange, sums, check.policy)
-    except NoQuote as no_quote:
-        return release(check, batch, no_quote.reason)
-    return _store_quote(check, batch, quote)
+    return _quote_anew(check, batch, lambda: quoting.get_quote(check.exchange, sums, check.policy))
 
 
 def _make_exchange(check: CheckContext, batch: Batch) -> Batch:
@@ -213,14 +210,19 @@ def _require_still_worth(check: CheckContext, batch: Batch, amount_eth: Decimal 
         return batch
     if amount_eth is None:
         return release(check, batch, "exchange_too_old")
+    return _quote_anew(
+        check,
+        batch,
+        lambda: quoting.get_guarded_quote(check.exchange, amount_eth, batch.total_usd, check.policy),
+    )
+
+
+def _quote_anew(check: CheckContext, batch: Batch, get_quote: Callable[[], Quote]) -> Batch:
+    """Store a new quote; release the batch where none can be had that is worth its payments."""
     try:
-        quote = quoting.get_guarded_quote(check.exchange, amount_eth, batch.total_usd, check.policy)
+        quote = get_quote()
     except NoQuote as no_quote:
         return release(check, batch, no_quote.reason)
-    return _store_quote(check, batch, quote)
-
-
-def _store_quote(check: CheckContext, batch: Batch, quote: Quote) -> Batch:
     now = check.now()
     stored = check.session.execute(
         "store_quote",
