@@ -8,12 +8,13 @@ PYTEST_ARGS ?= -n 2
 SEEDS ?= 1000
 SIMULATE_ARGS ?=
 BENCH_ARGS ?=
+MUTANTS_ARGS ?= --sample 500
 
 REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requirements.txt)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks lint format test drills simulate bench demo sandbox functions schema operate migrate package clean
+.PHONY: help setup hooks lint format test drills simulate mutants bench demo sandbox functions schema operate migrate package clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ drills: setup ## Play every drill of docs/drills.md as it is written, some ten m
 
 simulate: setup ## Drive the real code through SEEDS=1000 seeded histories of a faulty world.
 	.venv/bin/python -m tests.simulation --seeds $(SEEDS) $(SIMULATE_ARGS)
+
+mutants: setup ## Change the code in 500 small ways and see that a test notices each (MUTANTS_ARGS='--module shared/model/money.py').
+	.venv/bin/python -m tests.mutants $(MUTANTS_ARGS)
 
 bench: setup ## Measure everything beside its limit; nothing is written without --keep (BENCH_ARGS='--sizes 10 1000 --history 20000').
 	.venv/bin/python -m tests.bench $(BENCH_ARGS)

@@ -1,0 +1,153 @@
+"""Which tests reach what: recorded once for each test file, and anew where it or the code has changed."""
+
+import ast
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from bisect import bisect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Final
+
+from tests.mutants.mutant import ROOT, Mutant
+from tests.mutants.recording import RECORD_TO
+
+FOLDER: Final = ROOT / "build" / "mutants"
+TESTS: Final = ("tests/unit", "tests/integration")
+CHOSEN: Final = ("-m", "not slow and not long", "-p", "no:cacheprovider", "-q", "--tb=line")
+
+MUTANT_S: Final = 8.0  # of tests, as they were recorded, for one mutant: what they do not notice counts as not noticed
+FEWEST: Final = 3
+
+Record = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The tests by id, with their seconds, the lines and the statements that each runs."""
+
+    tests: Record
+
+    def of(self, mutant: Mutant) -> list[str]:
+        """The tests that can notice a mutant, the fast ones first, as many as a mutant may take.
+
+        What runs while a module is loaded is the tests' that run a function which uses the name, else of all that run
+        anything of the module.
+        """
+        found = self._running(mutant) or self._using(mutant) or self._of_module(mutant.path)
+        by_seconds = sorted(found, key=self.seconds)
+        spent_s = list(accumulate(map(self.seconds, by_seconds)))
+        return by_seconds[: max(bisect(spent_s, MUTANT_S), FEWEST)]
+
+    def mark(self, tests: Sequence[str]) -> str:
+        """What these tests are, as they stand: what they did not notice once they do not notice again."""
+        files = {test.partition("::")[0] for test in tests}
+        said = [*tests, *sorted(_record_of(file).name for file in files)]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()[:20]
+
+    def seconds(self, test: str) -> float:
+        """How long a test takes."""
+        return float(self.tests[test]["seconds"])
+
+    def _running(self, mutant: Mutant) -> list[str]:
+        if mutant.statement is not None:
+            return [test for test, record in self.tests.items() if mutant.statement in record["statements"]]
+        first, last = mutant.lines
+        wanted = {(mutant.path, line) for line in range(first, last + 1)}
+        return sorted({test for place in wanted for test in self._by_line.get(place, ())})
+
+    def _using(self, mutant: Mutant) -> list[str]:
+        """The tests of each function that uses what the changed line of the module's own gives a name to."""
+        named = re.match(r"\s*(?:class )?(\w+)", (ROOT / mutant.path).read_text().splitlines()[mutant.lines[0] - 1])
+        places = _functions_using(named[1]) if named else ()
+        return sorted({test for place in places for test in self._by_line.get(place, ())})
+
+    def _of_module(self, path: str) -> list[str]:
+        paths = [path] if path in self._by_path else [*_importers(path)]
+        return sorted({test for one in paths for test in self._by_path.get(one, ())})
+
+    @cached_property
+    def _by_line(self) -> dict[tuple[str, int], list[str]]:
+        found: dict[tuple[str, int], list[str]] = {}
+        for test, record in self.tests.items():
+            for path, lines in record["lines"].items():
+                for line in lines:
+                    found.setdefault((path, line), []).append(test)
+        return found
+
+    @cached_property
+    def _by_path(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for test, record in self.tests.items():
+            for path in record["lines"]:
+                found.setdefault(path, []).append(test)
+        return found
+
+
+@cache
+def _functions_using(name: str) -> tuple[tuple[str, int], ...]:
+    """The first line of the body of every function in which a name stands, by file."""
+    found = []
+    for file in sorted((ROOT / "shared").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef) and any(_is_named(inner, name) for inner in ast.walk(node)):
+                found.append((str(file.relative_to(ROOT)), node.body[-1].lineno))
+    return tuple(found)
+
+
+def _is_named(node: ast.AST, name: str) -> bool:
+    return (isinstance(node, ast.Name) and node.id == name) or (isinstance(node, ast.Attribute) and node.attr == name)
+
+
+def _importers(path: str) -> Iterable[str]:
+    name = path.removesuffix(".py").replace("/", ".")
+    for file in (ROOT / "shared").rglob("*.py"):
+        if f"from {name} import" in file.read_text():
+            yield str(file.relative_to(ROOT))
+
+
+def read_reach(processes: int, folders: Sequence[str] = TESTS) -> Reach:
+    """Read what is recorded of some folders' tests, after recording what is not."""
+    files = sorted(str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob("test_*.py"))
+    stale = [file for file in files if not _record_of(file).exists()]
+    if stale:
+        print(f"recording what {len(stale)} files of tests reach ...", flush=True)
+        _record(stale, processes)
+    return Reach({test: record for file in files for test, record in json.loads(_record_of(file).read_text()).items()})
+
+
+def _record(files: Sequence[str], processes: int) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    parts = [files[number::processes] for number in range(min(processes, len(files)))]
+    running = []
+    for number, part in enumerate(parts):
+        command = [sys.executable, "-m", "pytest", *CHOSEN, "-p", "tests.mutants.recording", *part]
+        environment = os.environ | {RECORD_TO: str(FOLDER / f"recorded-{number}.json")}
+        running.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
+    for number, (part, process) in enumerate(zip(parts, running, strict=True)):
+        said, _ = process.communicate()
+        if process.returncode not in (0, 5):
+            raise SystemExit(f"the sound code must pass its tests before it is changed:\n{said}")
+        recorded = json.loads((FOLDER / f"recorded-{number}.json").read_text())
+        for file in part:
+            mine = {test: record for test, record in recorded.items() if test.partition("::")[0] == file}
+            _record_of(file).write_text(json.dumps(mine))
+
+
+@cache
+def _record_of(file: str) -> Path:
+    """Where a test file's record is; another file whenever the test or the code is another."""
+    digest = hashlib.sha256((ROOT / file).read_bytes() + _code())
+    return FOLDER / f"{file.replace('/', '.')}.{digest.hexdigest()[:16]}.json"
+
+
+@cache
+def _code() -> bytes:
+    paths = sorted(path for path in (ROOT / "shared").rglob("*") if path.suffix in {".py", ".sql"})
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).digest()
