@@ -17,6 +17,7 @@ MUTATED: Final = (
     "shared/model/decision.py",
     "shared/model/policy.py",
     "shared/model/quote.py",
+    "shared/model/costs.py",
     "shared/model/exchange.py",
     "shared/model/batch.py",
     "shared/flow/batch/settlement.py",
