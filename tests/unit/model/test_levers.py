@@ -25,8 +25,7 @@ def test_the_names_and_defaults_are_the_documented_ones() -> None:
     """The secrets' names are the operators'; a policy that says nothing tolerates 20 % and two lost deposits."""
     assert (THRESHOLD_SECRET, POLICY_SECRET) == ("MICRO_BATCH_THRESHOLD_USD", "MICRO_BATCH_POLICY")
     policy = Policy()
-    assert (policy.paused, policy.quote_deviation_pct, policy.max_lost_deposits) == (False, 20, 2)
-    assert policy.paused is False
+    assert (policy.paused, policy.quote_deviation_pct, policy.max_lost_deposits) == (False, Decimal(20), 2)
 
 
 @pytest.mark.parametrize("payload", ["0.00000001", "1", LARGEST])

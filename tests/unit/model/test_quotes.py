@@ -89,7 +89,7 @@ def test_dollars_without_known_ether_are_held_below_both_limits() -> None:
 
 def test_the_caps() -> None:
     """The policy's dollars, the exchange's ETH rounded down; else what the columns hold."""
-    assert (cap_usd(Policy()), cap_usd(Policy(max_batch_usd=Decimal(7)))) == (AMOUNT_MAX, 7)
+    assert (cap_usd(Policy()), cap_usd(Policy(max_batch_usd=Decimal(7)))) == (AMOUNT_MAX, Decimal(7))
     assert cap_eth(Range(Decimal(0), None)) == AMOUNT_MAX
     assert cap_eth(Range(Decimal(0), Decimal("1.123456789"))) == Decimal("1.12345678")
     assert cap_eth(Range(Decimal(0), AMOUNT_MAX * 2)) == AMOUNT_MAX
