@@ -39,6 +39,7 @@ SHORT = {"quote-refused", "exchange-unavailable", "payments-unclaimable"}  # pla
 NAMES = {"BATCH": "batch_conversion_id", "AMOUNT": "received_usdt"}
 PATIENCE_S = 120
 SETTLING_S = 4
+CALM_S = 40
 UNSEEN_S = 7
 # What the page's second block makes of a terminal.
 TERMINAL = 'sandbox() {{ "{python}" -m sandbox "$@"; }}\n'
@@ -132,11 +133,22 @@ def first_day() -> Iterator[Terminal]:
 @pytest.fixture
 def calm(terminal: Terminal) -> Iterator[Terminal]:
     """The terminal; a drill that did not come to its end does not spoil the next one."""
+    settle_down(terminal)
     yield terminal
     requests.delete(terminal.where.drills_url, timeout=30)
     requests.post(f"{terminal.where.changenow_url}/_market", json={"fee_pct": "0.5"}, timeout=30)
     add_secret_version(terminal.where, THRESHOLD_SECRET, "20.00")
     add_secret_version(terminal.where, POLICY_SECRET, "{}")
+
+
+def settle_down(terminal: Terminal) -> None:
+    """Let the batches of the drill before come to their end, and the breaker be closed."""
+    terminal.type('./microbatch breaker reset --yes --why "the next drill"')
+    deadline = time.monotonic() + CALM_S
+    while '"batches_in_flight": []' not in terminal.type("./microbatch status --json"):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(1)
 
 
 def test_every_alert_has_its_drill() -> None:
