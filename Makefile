@@ -14,7 +14,7 @@ REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requ
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks lint format test drills simulate mutants bench demo sandbox functions schema operate migrate package clean
+.PHONY: help setup hooks lint format test long drills simulate mutants bench demo sandbox functions schema operate migrate package clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +41,11 @@ format: setup ## Rewrite the Python files as `make lint` wants them.
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 
-test: setup ## Run every test but the long drills (PYTEST_ARGS='tests/unit -x' to choose).
+test: setup ## Run every test but the long ones (PYTEST_ARGS='tests/unit -x' to choose).
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+long: setup ## Run what `make test` leaves out: drills, loads, backlogs; some half an hour.
+	.venv/bin/python -m pytest -m long $(PYTEST_ARGS)
 
 drills: setup ## Play every drill of docs/drills.md as it is written, some ten minutes.
 	.venv/bin/python -m pytest -m 'long or not long' tests/e2e/test_drills.py

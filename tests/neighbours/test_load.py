@@ -50,6 +50,7 @@ def test_a_hundred_payments_become_one_batch() -> None:
         assert find_problems(take_account(world)) == []
 
 
+@pytest.mark.long
 def test_five_thousand_in_a_burst_while_checks_run() -> None:
     """However the checks fall among the payments: each is in one batch, every batch is paid once, nothing is left."""
     with World(Wishes(threshold_usd="500.00")) as world, ThreadPoolExecutor(1) as pool:
