@@ -97,6 +97,14 @@ def parse_host_and_port(text: str) -> str:
     return text
 
 
+def parse_object_url(text: str) -> tuple[str, str]:
+    """Read the address of an object in Cloud Storage: its bucket and its name."""
+    found = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/([!-~]{1,1024})", text)
+    if not found or found[2].endswith("/"):
+        raise ValueError("is not gs://bucket/object")
+    return found[1], found[2]
+
+
 def parse_ethereum_address(text: str) -> str:
     """Read a wallet's address."""
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text):

@@ -14,6 +14,8 @@ MicroBatchError
 │   ├── PaymentsMoved        the payments claimed are not those of the quote; the claim is rolled back
 │   ├── OrderRefused         Cloud Tasks answered that it will not: no task exists
 │   ├── EventRefused         Pub/Sub answered that it will never take this event
+│   ├── DatabaseBehind       the fence knows orders that the database has forgotten
+│   ├── FenceLost            the fence is gone, or is none any more
 │   └── RuleViolated         the database refused what would break a rule of money
 └── Unavailable              may heal by itself; what happened is unknown until asked again
     ├── DatabaseUnavailable  (DatabaseBusy: it ended one statement and stands; LockUnavailable: somebody holds a lock)
@@ -21,6 +23,7 @@ MicroBatchError
     ├── ExchangeUnavailable
     ├── ExchangeUnfinished   the exchange answers, the swap is still under way
     ├── OrderUnknown         Cloud Tasks may or may not have the order
+    ├── FenceUnavailable     (FenceMoved: somebody else wrote it meanwhile)
     ├── SecretUnavailable    (SecretMissing: it does not exist at all)
     └── EventsUnavailable
 """
@@ -107,6 +110,14 @@ class EventRefused(Refused):
     """Pub/Sub will never take this event; the others are not held up by it."""
 
 
+class DatabaseBehind(Refused):
+    """The fence knows orders that the database has forgotten: it was restored from a backup."""
+
+
+class FenceLost(Refused):
+    """The fence was there and is gone, or what is there is none; a person must say what holds."""
+
+
 class RuleViolated(Refused):
     """The database refused a write that breaks the rule named by *constraint*."""
 
@@ -145,6 +156,14 @@ class ExchangeUnfinished(Unavailable):
 
 class OrderUnknown(Unavailable):
     """Cloud Tasks may or may not have taken the order."""
+
+
+class FenceUnavailable(Unavailable):
+    """The fence could not be read or written, so that no order may leave."""
+
+
+class FenceMoved(FenceUnavailable):
+    """The fence is not the one that was read any more; nothing was written."""
 
 
 class SecretUnavailable(Unavailable):

@@ -41,6 +41,8 @@ class Event(StrEnum):
     EXCHANGE_UNAVAILABLE = "exchange_unavailable"
     TASKS_UNAVAILABLE = "tasks_unavailable"
     DATABASE_UNAVAILABLE = "database_unavailable"
+    DATABASE_BEHIND = "database_behind"
+    FENCE_UNAVAILABLE = "fence_unavailable"
     THRESHOLD_FALLBACK = "threshold_fallback"
     POLICY_FALLBACK = "policy_fallback"
     PAYMENTS_UNCLAIMABLE = "payments_unclaimable"

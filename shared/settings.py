@@ -21,6 +21,7 @@ from shared.environment import (
     parse_http_url,
     parse_ip_type,
     parse_keys,
+    parse_object_url,
     parse_percent,
     parse_seconds,
     parse_seconds_up_to,
@@ -93,6 +94,8 @@ class CheckSettings(Settings):
     gchostpay1_invoker: str | None
     payout_address: str
     refund_address: str
+    fence: tuple[str, str] | None
+    storage_emulator: str | None
     reconcile_grace: timedelta
     stuck_after: timedelta
     quote_age_max: timedelta
@@ -199,6 +202,14 @@ SETTINGS: Final = (
     Setting("POLICY_SECRET_ID", "the secret that holds the policy", _CHECK, default=POLICY_SECRET),
     Setting("HOST_WALLET_USDT_ADDRESS", "the payout address", _CHECK, parse_ethereum_address),
     Setting("HOST_WALLET_ETH_ADDRESS", "the refund address", _CHECK, parse_ethereum_address),
+    Setting(
+        "FENCE",
+        "`gs://bucket/object`, where the newest order is known outside the database",
+        _CHECK,
+        parse_object_url,
+        _OPTIONAL,
+    ),
+    Setting("STORAGE_EMULATOR_HOST", _STAND_IN, _CHECK, parse_host_and_port, _OPTIONAL),
     Setting("CLOUD_TASKS_EMULATOR_HOST", _STAND_IN, _CHECK, parse_host_and_port, _OPTIONAL),
     Setting("SECRET_MANAGER_EMULATOR_HOST", _STAND_IN, _CHECK, parse_host_and_port, _OPTIONAL),
     Setting(
@@ -242,6 +253,8 @@ def load_check_settings(environ: Mapping[str, str]) -> CheckSettings:
         gchostpay1_invoker=values["GCHOSTPAY1_INVOKER"],
         payout_address=values["HOST_WALLET_USDT_ADDRESS"],
         refund_address=values["HOST_WALLET_ETH_ADDRESS"],
+        fence=values["FENCE"],
+        storage_emulator=values["STORAGE_EMULATOR_HOST"],
         reconcile_grace=values["RECONCILE_GRACE_S"],
         stuck_after=values["STUCK_AFTER_S"],
         quote_age_max=values["QUOTE_AGE_MAX_S"],

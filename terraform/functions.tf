@@ -20,6 +20,7 @@ locals {
           BATCH_PAYMENTS_MAX     = tostring(var.function_settings.batch_payments_max)
           CLOUD_TASKS_LOCATION   = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].location
           CLOUD_TASKS_PROJECT_ID = var.project_id
+          FENCE                  = module.fence.address
           GCHOSTPAY1_URL         = var.gchostpay1_url
           POLICY_SECRET_ID       = local.secret_ids["MICRO_BATCH_POLICY"]
           QUOTE_AGE_MAX_S        = tostring(var.function_settings.quote_age_max_s)

@@ -77,6 +77,7 @@ def rig(database_url: str, peers: Peers) -> Iterator[Rig]:
     peers.exchange.faults.clear()
     peers.tasks.faults.clear()
     peers.secrets.faults.clear()
+    peers.storage.faults.clear()
     for secret_id in (THRESHOLD_SECRET, POLICY_SECRET):
         with suppress(KeyError):
             peers.secrets.delete_secret(PROJECT, secret_id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pg8000.dbapi import Connection
 
@@ -18,10 +19,12 @@ from sandbox.changenow.market import Market
 from sandbox.changenow.server import ChangeNow
 from sandbox.google.cloud_tasks.server import CloudTasks
 from sandbox.google.secret_manager.server import SecretManager
+from sandbox.google.storage.server import Storage
 from sandbox.peers.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
 from shared.flow.callback import CallbackDependencies, CallbackResult, process_callback
 from shared.flow.check import Outcome, run_check
 from shared.flow.context import CheckDependencies
+from shared.model.fence import Fence, parse_fence
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.settings import load_callback_settings, load_check_settings
 from shared.wiring.check_threshold import wire_check
@@ -34,6 +37,7 @@ SIGNING_KEY = "signing-key-for-tests"
 API_KEY = "changenow-key-for-tests"
 WALLET_USDT = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 WALLET_ETH = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+FENCES = "telepay-test-fences"
 NOBODY_URL = "http://127.0.0.1:9"  # nobody answers
 
 Dependencies = TypeVar("Dependencies", CheckDependencies, CallbackDependencies)
@@ -77,15 +81,22 @@ class Peers:
     exchange: ChangeNow
     tasks: CloudTasks
     secrets: SecretManager
+    storage: Storage
 
 
 @contextmanager
 def running_peers() -> Iterator[Peers]:
     """Start the stand-ins; payment orders stay in their queue."""
-    with ChangeNow(api_key=API_KEY) as exchange, CloudTasks() as tasks, SecretManager() as secrets:
+    with (
+        ChangeNow(api_key=API_KEY) as exchange,
+        CloudTasks() as tasks,
+        SecretManager() as secrets,
+        Storage() as storage,
+    ):
         tasks.create_queue(QUEUE)
         tasks.pause(QUEUE)
-        yield Peers(exchange, tasks, secrets)
+        storage.buckets.create(FENCES)
+        yield Peers(exchange, tasks, secrets, storage)
 
 
 @dataclass
@@ -112,6 +123,19 @@ class Rig:
             dependencies.database.close()
         self.connection.close()
 
+    def put_fence(self, content: bytes) -> None:
+        """Write over the fence, whatever it is."""
+        self.peers.storage.buckets.write(
+            FENCES, self.fence_name, content, content_type="application/json", expected_generation=None
+        )
+
+    @contextmanager
+    def disconnected(self) -> Iterator[None]:
+        """Let nobody of this rig be connected to its database for the block."""
+        self.close()
+        yield
+        self.connection = open_session(self.url)
+
     @property
     def environment(self) -> dict[str, str]:
         """The environment that either function would have."""
@@ -119,9 +143,20 @@ class Rig:
             **required_settings(self.url, self.peers.exchange.url),
             "CLOUD_TASKS_EMULATOR_HOST": self.peers.tasks.address,
             "SECRET_MANAGER_EMULATOR_HOST": self.peers.secrets.address,
+            "FENCE": f"gs://{FENCES}/{self.fence_name}",
+            "STORAGE_EMULATOR_HOST": self.peers.storage.address,
             "HTTP_TIMEOUT_S": "2",
             **self.overrides,
         }
+
+    @property
+    def fence_name(self) -> str:
+        """The object of this database's fence."""
+        return urlsplit(self.url).path.lstrip("/")
+
+    def fence(self) -> Fence:
+        """The fence as it stands outside."""
+        return parse_fence(self.peers.storage.buckets.read(FENCES, self.fence_name).content)
 
     def wire_check(self) -> CheckDependencies:
         """Wire check_threshold as production does, with the test's clock."""

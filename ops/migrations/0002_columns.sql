@@ -41,6 +41,7 @@ ALTER TABLE batch_conversions
     ADD COLUMN IF NOT EXISTS minimum_eth NUMERIC(20, 8),           -- the least that ChangeNow took then
     ADD COLUMN IF NOT EXISTS market_usdt_per_eth NUMERIC(20, 8),   -- the rate between its quotes each way
     ADD COLUMN IF NOT EXISTS order_prepared_at TIMESTAMP,          -- before the first attempt to send the order
+    ADD COLUMN IF NOT EXISTS order_number BIGINT,                  -- counts the intents to send one, as the fence does
     ADD COLUMN IF NOT EXISTS task_enqueued_at TIMESTAMP,           -- once Cloud Tasks is known to have the order
     ADD COLUMN IF NOT EXISTS exchange_status VARCHAR(40),          -- ChangeNow's last word
     ADD COLUMN IF NOT EXISTS exchange_asked_at TIMESTAMP,          -- when it was last asked

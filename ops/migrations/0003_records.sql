@@ -18,6 +18,7 @@ CREATE TABLE threshold_checks (
     reason VARCHAR(40) NOT NULL,
     batch_conversion_id UUID REFERENCES batch_conversions (batch_conversion_id),
     batches_opened INTEGER NOT NULL DEFAULT 0,
+    fence_number BIGINT,                           -- of the newest order by the fence's word, where it was read
     CONSTRAINT threshold_checks_decision CHECK (decision IN ('open', 'wait'))
 );
 

@@ -25,6 +25,10 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS micro_batch_payments_unclaimable
 CREATE INDEX CONCURRENTLY IF NOT EXISTS micro_batch_batches_status
     ON batch_conversions (conversion_status, created_at, id);
 
+CREATE INDEX CONCURRENTLY IF NOT EXISTS micro_batch_batches_order_number
+    ON batch_conversions (order_number)
+    WHERE order_number IS NOT NULL;
+
 -- Of our own batches alone: the old service may have stored one exchange twice.
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS micro_batch_batches_cn_api_id
     ON batch_conversions (cn_api_id)

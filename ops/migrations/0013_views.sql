@@ -103,3 +103,37 @@ LANGUAGE sql STABLE BEGIN ATOMIC
     JOIN released_payments AS released ON released.payment_id = payment.id
     WHERE payment.client_id = client;
 END;
+
+-- Whether this database knows the newest order by the fence's word: it has the batch with that intent or a later one, or
+-- an operator has accepted the fence as it is. One that was put back to a backup does not, even if it has used the
+-- number again for another batch.
+CREATE FUNCTION fence_is_known(newest_number BIGINT, newest_batch UUID) RETURNS BOOLEAN
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT newest_number = 0
+        OR EXISTS (
+            SELECT FROM batch_conversions
+            WHERE batch_conversion_id = newest_batch AND order_number >= newest_number)
+        OR EXISTS (
+            SELECT FROM operator_acts
+            WHERE batch_conversion_id IS NULL
+                AND act = 'fence accept'
+                AND POSITION('"number": ' || newest_number || ', "batch_conversion_id": "' || newest_batch || '"'
+                    IN detail) > 0);  -- no act, however odd, can make a check fail
+END;
+
+-- A batch's payments as ranges of ids (7-9,12), for those who must enter it again; nothing where there are too many gaps.
+CREATE FUNCTION payments_in_ranges(whose UUID) RETURNS TEXT
+LANGUAGE sql STABLE BEGIN ATOMIC
+    SELECT CASE WHEN COUNT(*) <= 50 THEN STRING_AGG(
+        CASE WHEN first_id = last_id THEN CAST(first_id AS TEXT) ELSE first_id || '-' || last_id END,
+        ',' ORDER BY first_id) END
+    FROM (
+        SELECT MIN(id) AS first_id, MAX(id) AS last_id
+        FROM (
+            SELECT id, id - ROW_NUMBER() OVER (ORDER BY id) AS gap
+            FROM payout_accumulation
+            WHERE batch_conversion_id = whose
+        ) AS payments
+        GROUP BY gap
+    ) AS runs;
+END;

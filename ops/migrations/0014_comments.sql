@@ -55,6 +55,8 @@ COMMENT ON COLUMN batch_conversions.minimum_eth IS 'The least that ChangeNow too
 COMMENT ON COLUMN batch_conversions.market_usdt_per_eth IS
     'The market''s rate, found between ChangeNow''s quotes in either direction.';
 COMMENT ON COLUMN batch_conversions.order_prepared_at IS 'From here on an order may be out: written before it is sent.';
+COMMENT ON COLUMN batch_conversions.order_number IS
+    'Which order it was, counted over all batches; an intent taken back and made again counts anew.';
 COMMENT ON COLUMN batch_conversions.task_enqueued_at IS
     'From here on an order is out: Cloud Tasks has it. It is never sent again.';
 COMMENT ON COLUMN batch_conversions.exchange_status IS 'ChangeNow''s last word.';
@@ -94,6 +96,8 @@ COMMENT ON COLUMN threshold_checks.decision IS 'open or wait.';
 COMMENT ON COLUMN threshold_checks.reason IS 'Why, in one of the words of Reason.';
 COMMENT ON COLUMN threshold_checks.batch_conversion_id IS 'The first batch that it opened.';
 COMMENT ON COLUMN threshold_checks.batches_opened IS 'How many it opened.';
+COMMENT ON COLUMN threshold_checks.fence_number IS
+    'The newest order by the fence''s word; empty where it was not read. Once read, a fence that is gone is missed.';
 
 COMMENT ON TABLE batch_events IS
     'What is told to others of a batch, in the transaction of the change; published at least once.';

@@ -19,6 +19,7 @@ NEEDS_A_PERSON: Final = (
     "policy_unreadable",
     "deposits_lost",
     "database_behind",
+    "fence_lost",
     "above_exchange_maximum",
 )
 EXPECTED: Final = "before_cut_over"  # held on purpose

@@ -47,6 +47,7 @@ SAID: Final[dict[str, tuple[str, str]]] = {
     "deposits_lost": ("deposits were lost, and the breaker opened", "./microbatch breaker show"),
     "database_behind": ("the database has forgotten orders that are out", "./microbatch fence show"),
     "fence_unavailable": ("the fence could not be read or written", "the next check tries again"),
+    "fence_lost": ("the fence is gone, or holds something else", "./microbatch fence show"),
 }
 
 

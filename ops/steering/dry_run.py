@@ -11,8 +11,8 @@ from ops.outside.environment import check_settings
 from ops.situation.reasons import explain_reason
 from ops.steering.evidence import make_context
 from shared.errors import NoQuote
-from shared.flow.batch.ordering import ORDER_REPEATABLE_FOR
 from shared.flow.breaker import is_breaker_open
+from shared.flow.check import list_batches_to_resume
 from shared.flow.check_record import Snapshot, get_total_pending_usd
 from shared.flow.context import CheckContext
 from shared.flow.opening import Opening
@@ -23,7 +23,6 @@ from shared.model.reasons import Reason
 from shared.wiring.check_threshold import wire_check
 
 DRY_RUN_LOCK: Final = 0x6D69_6372_6F64  # "microd": its own, so that no check waits for a dry run
-LEFT_MAX: Final = 20
 
 
 @dataclass(frozen=True)
@@ -111,9 +110,8 @@ def forecast_check(*, forced: bool) -> Forecast:
 
 
 def _forecast(check: CheckContext, snapshot: Snapshot) -> Forecast:
-    left = check.session.rows(
-        "list_batches_to_resume", repeatable_since=check.now() - ORDER_REPEATABLE_FOR, batches_max=LEFT_MAX
-    )
+    left = list_batches_to_resume(check)
     opening = _DryOpening(check, snapshot)
-    reason = Reason.DEPOSITS_LOST if is_breaker_open(check) else opening.open_what_is_due()
+    stopped_by = check.fence.blocked_by or (Reason.DEPOSITS_LOST if is_breaker_open(check) else None)
+    reason = stopped_by or opening.open_what_is_due()
     return Forecast(opening.snapshot, reason, opening.offer, len(left))

@@ -17,6 +17,7 @@ from shared.errors import ExchangeRefused
 from shared.flow.batches import read_batch
 from shared.flow.check_lock import CHECK_LOCK
 from shared.flow.context import CheckContext, CheckDependencies
+from shared.flow.fence import CheckFence
 from shared.model.batch import Batch
 from shared.model.exchange import ExchangeState
 from shared.model.policy import Policy, parse_policy
@@ -139,6 +140,7 @@ def make_context(dependencies: CheckDependencies, session: Session, policy: Poli
         session,
         dependencies.exchange,
         dependencies.orders,
+        CheckFence(dependencies.fence),
         policy=policy,
         began_at=dependencies.now(),
         now=dependencies.now,

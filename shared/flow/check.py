@@ -16,6 +16,7 @@ from shared.flow.breaker import is_breaker_open
 from shared.flow.check_lock import CHECK_LOCK
 from shared.flow.check_record import Snapshot, get_total_pending_usd, log_check, record_waiting
 from shared.flow.context import OPENING_FOR, RESUMING_FOR, CheckContext, CheckDependencies
+from shared.flow.fence import CheckFence
 from shared.flow.opening import Opening
 from shared.flow.threshold_and_policy import get_micro_batch_policy, get_micro_batch_threshold
 from shared.model.reasons import Reason
@@ -76,6 +77,7 @@ def _run_alone(dependencies: CheckDependencies, session: Session, *, forced: boo
         session,
         dependencies.exchange,
         dependencies.orders,
+        CheckFence(dependencies.fence),
         policy=policy.policy,
         began_at=began_at,
         now=dependencies.now,
@@ -85,7 +87,7 @@ def _run_alone(dependencies: CheckDependencies, session: Session, *, forced: boo
     threshold = get_micro_batch_threshold(dependencies.secrets, session)
     now = check.now()
     pending = get_total_pending_usd(session, policy.policy, now)
-    opening = Opening(check, Snapshot(pending, threshold, policy, forced, now))
+    opening = Opening(check, Snapshot(pending, threshold, policy, forced, now, check.fence.number_read))
     reason = blocked_by or opening.open_what_is_due()
     if not opening.opened:
         record_waiting(session, opening.snapshot, reason, now)
@@ -96,23 +98,42 @@ def _run_alone(dependencies: CheckDependencies, session: Session, *, forced: boo
 def _finish_what_was_left(check: CheckContext) -> Reason | None:
     """Advance what has no order yet and reconcile what has; the reason why nothing new may be opened, or None."""
     blocked_by: list[Reason] = []
-    left = check.session.rows(
-        "list_batches_to_resume", repeatable_since=check.now() - ORDER_REPEATABLE_FOR, batches_max=RESUMED_MAX
-    )
 
     def resume(batch_conversion_id: uuid.UUID) -> bool:
         stopped_by = try_to_advance(check, read_batch(check.session, batch_conversion_id))
         blocked_by.extend([stopped_by] if stopped_by else [])
         return True
 
-    for row in left:
+    left = list_batches_to_resume(check)
+    check.fence.make()
+    for batch_conversion_id in left:
         if not check.has_time(RESUMING_FOR):
             break
-        contain(check, row["batch_conversion_id"], resume)
+        contain(check, batch_conversion_id, resume)
     reconcile_all(check)
     if is_breaker_open(check):
         blocked_by.append(Reason.DEPOSITS_LOST)
     if not (blocked_by or check.has_time(OPENING_FOR)):
         logs.error(logs.Event.EXCHANGE_UNAVAILABLE, "ChangeNow answers so slowly that no time is left to open anything")
         blocked_by.append(Reason.EXCHANGE_UNAVAILABLE)
-    return blocked_by[0] if blocked_by else None
+    return check.fence.blocked_by or next(iter(blocked_by), None)
+
+
+def list_batches_to_resume(check: CheckContext) -> list[uuid.UUID]:
+    """Read the fence, and list the batches without an order; none of them is touched while the fence holds orders back.
+
+    They may have been ordered in a time that the database has forgotten: they are neither ordered nor given back.
+    """
+    check.fence.look(check.session)
+    if check.fence.blocked_by:
+        return []
+    rows = check.session.rows(
+        "list_batches_to_resume",
+        **check.fence.position,
+        repeatable_since=check.now() - ORDER_REPEATABLE_FOR,
+        batches_max=RESUMED_MAX,
+    )
+    check.fence.judge(is_known=rows[0]["is_fence_known"])
+    if check.fence.blocked_by:
+        return []
+    return [row["batch_conversion_id"] for row in rows if row["batch_conversion_id"] is not None]

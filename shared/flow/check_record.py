@@ -27,6 +27,7 @@ class Snapshot:
     policy: PolicyInForce
     forced: bool
     now: datetime
+    fence_number: int | None = None
 
     @property
     def oldest_age_s(self) -> int:
@@ -47,6 +48,7 @@ class Snapshot:
             "threshold_source": self.threshold.source,
             "policy": self.policy.recorded,
             "forced": self.forced,
+            "fence_number": self.fence_number,
         }
 
     @property
@@ -77,6 +79,7 @@ _NOTHING_SEEN: Final[dict[str, Any]] = dict.fromkeys(
         "threshold_usd",
         "threshold_source",
         "policy",
+        "fence_number",
     )
 ) | {"forced": False}
 

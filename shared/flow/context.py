@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.flow.fence import CheckFence
 from shared.model.exchange import Exchange
 from shared.model.policy import Policy
 from shared.outside.cloud_tasks import OrderQueue
 from shared.outside.database import Database, Session
 from shared.outside.pubsub import EventPublisher
 from shared.outside.secret_manager import SecretManager
+from shared.outside.storage import StorageObject
 from shared.settings import CheckSettings
 
 # How old a check may be when it begins something more of each kind; what is left then waits for the next. Peers that
@@ -29,6 +31,7 @@ class CheckDependencies:
     exchange: Exchange
     orders: OrderQueue
     secrets: SecretManager
+    fence: StorageObject | None
     publisher: EventPublisher | None
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -42,6 +45,7 @@ class CheckContext:
     session: Session
     exchange: Exchange
     orders: OrderQueue
+    fence: CheckFence
     policy: Policy
     began_at: datetime
     now: Callable[[], datetime]

@@ -60,5 +60,6 @@ class Batch:
             "amount_eth": self.amount_eth,
             "quoted_usdt": self.quoted_usdt,
             "cn_api_id": self.cn_api_id,
+            "payin_address": self.payin_address,
             "reason": self.reason,
         }

@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import urllib3
@@ -48,6 +48,7 @@ class Answer:
 
     status: int
     text: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 _deadline: ContextVar[Deadline] = ContextVar("deadline")
@@ -105,7 +106,7 @@ class TimedHttp:
             response.close()
         retry_after = response.headers.get("Retry-After", "")
         asked_s = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0
-        return Answer(response.status, bytes(text)), min(asked_s, RETRY_AFTER_MAX_S)
+        return Answer(response.status, bytes(text), response.headers), min(asked_s, RETRY_AFTER_MAX_S)
 
 
 def _wait(pause_s: float, deadline: Deadline, attempt: int) -> bool:

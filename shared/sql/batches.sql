@@ -41,16 +41,22 @@ WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid);
 
 -- name: list_batches_to_resume
 -- Batches without an order, those in trouble last; one whose order may be out for too long to be sent again is left to
--- ChangeNow's word. Only batches that our own check opened are ever ordered.
-SELECT batch_conversion_id
-FROM batch_conversions
-WHERE opened_because IS NOT NULL
-    AND conversion_status IN ('pending', 'swapping')  -- said apart, for the index
-    AND (conversion_status = 'pending'
-        OR (task_enqueued_at IS NULL
-            AND (order_prepared_at IS NULL OR order_prepared_at >= CAST(:repeatable_since AS timestamp))))
-ORDER BY reconcile_after NULLS FIRST, created_at, id
-LIMIT CAST(:batches_max AS integer);
+-- ChangeNow's word. Only batches that our own check opened are ever ordered. Each row, and one without a batch where
+-- there is none, tells whether this database knows the newest order by the fence's word.
+SELECT known.is_fence_known, batch.batch_conversion_id
+FROM (SELECT fence_is_known(CAST(:fence_number AS bigint), CAST(:fence_batch AS uuid)) AS is_fence_known) AS known
+LEFT JOIN (
+    SELECT batch_conversion_id, reconcile_after, created_at, id
+    FROM batch_conversions
+    WHERE opened_because IS NOT NULL
+        AND conversion_status IN ('pending', 'swapping')  -- said apart, for the index
+        AND (conversion_status = 'pending'
+            OR (task_enqueued_at IS NULL
+                AND (order_prepared_at IS NULL OR order_prepared_at >= CAST(:repeatable_since AS timestamp))))
+    ORDER BY reconcile_after NULLS FIRST, created_at, id
+    LIMIT CAST(:batches_max AS integer)
+) AS batch ON TRUE
+ORDER BY batch.reconcile_after NULLS FIRST, batch.created_at, batch.id;
 
 -- name: list_batches_to_ask
 -- Whose next question to ChangeNow is due, longest waiting first: batches past the grace time, ordered or perhaps ordered;
@@ -124,13 +130,51 @@ WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
     AND cn_api_id IS NULL;
 
 -- name: prepare_order
--- The intent to send the order is on record before the order is; the first attempt's time stays.
+-- The intent to send the order is on record before the order is; the first attempt's time and number stay. Gives what the
+-- fence tells of it.
 UPDATE batch_conversions
-SET order_prepared_at = COALESCE(order_prepared_at, CAST(:now AS timestamp))
+SET order_prepared_at = COALESCE(order_prepared_at, CAST(:now AS timestamp)),
+    order_number = CASE
+        WHEN order_prepared_at IS NULL OR order_number IS NULL THEN 1 + GREATEST(
+            CAST(:fence_number AS bigint), (SELECT MAX(order_number) FROM batch_conversions))
+        ELSE order_number END
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
     AND conversion_status = 'swapping'
     AND task_enqueued_at IS NULL
-    AND cn_api_id IS NOT NULL;
+    AND cn_api_id IS NOT NULL
+RETURNING
+    order_number AS number,
+    batch_conversion_id,
+    order_prepared_at AT TIME ZONE 'UTC' AS prepared_at,
+    created_at AT TIME ZONE 'UTC' AS opened_at,
+    opened_because AS reason,
+    threshold_at_creation AS threshold_usd,
+    total_eth_usd AS total_usd,
+    payments_count AS payments,
+    CASE WHEN CAST(:is_fenced AS boolean) THEN payments_in_ranges(batch_conversion_id) END AS payment_ids,
+    amount_eth,
+    quoted_usdt,
+    cn_api_id,
+    payin_address;
+
+-- name: is_fence_known
+-- Asked again where the fence has moved within a check.
+SELECT fence_is_known(CAST(:fence_number AS bigint), CAST(:fence_batch AS uuid)) AS is_fence_known;
+
+-- name: read_newest_order
+-- Where a fence that is not there is to begin, and whether it was ever there.
+SELECT
+    newest.number,
+    newest.batch_conversion_id,
+    (SELECT MAX(id) FROM threshold_checks WHERE fence_number IS NOT NULL) IS NOT NULL AS was_fence_read
+FROM (SELECT) AS always
+LEFT JOIN (
+    SELECT order_number AS number, batch_conversion_id
+    FROM batch_conversions
+    WHERE order_number IS NOT NULL
+    ORDER BY order_number DESC
+    LIMIT 1
+) AS newest ON TRUE;
 
 -- name: forget_order
 -- Cloud Tasks refused the only attempt: no order exists.

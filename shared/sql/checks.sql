@@ -3,13 +3,13 @@
 INSERT INTO threshold_checks (
     checked_at, pending_usd, pending_payments, oldest_pending_at, oldest_pending_age_s, unclaimable_payments,
     unclaimable_by_reason, threshold_usd, threshold_source, policy, forced, decision, reason, batch_conversion_id,
-    batches_opened)
+    batches_opened, fence_number)
 VALUES (
     CAST(:now AS timestamptz), CAST(:pending_usd AS numeric), CAST(:pending_payments AS integer),
     CAST(:oldest_at AS timestamptz), CAST(:oldest_age_s AS bigint), CAST(:unclaimable_payments AS integer),
     CAST(:unclaimable_by_reason AS text), CAST(:threshold_usd AS numeric), CAST(:threshold_source AS varchar),
     CAST(:policy AS text), CAST(:forced AS boolean),
-    :decision, :reason, CAST(:batch_conversion_id AS uuid), :batches_opened)
+    :decision, :reason, CAST(:batch_conversion_id AS uuid), :batches_opened, CAST(:fence_number AS bigint))
 RETURNING id;
 
 -- name: count_batch_of_check

@@ -13,6 +13,7 @@ from shared.outside.database import open_database
 from shared.outside.pubsub import open_publisher
 from shared.outside.secret_manager import SecretManager
 from shared.outside.statements import STATEMENTS, Statements
+from shared.outside.storage import open_fence
 from shared.settings import CheckSettings, load_check_settings
 
 
@@ -50,6 +51,7 @@ def wire_check(
             settings.secrets_emulator,
             {THRESHOLD_SECRET: settings.threshold_secret_id, POLICY_SECRET: settings.policy_secret_id},
         ),
+        fence=open_fence(settings.fence, settings.storage_emulator),
         publisher=open_publisher(settings.events_topic, settings.events_emulator),
         now=now,
         sleep=sleep,

@@ -88,6 +88,12 @@ class Buckets:
             self._check(bucket, name, expected_generation)
             del self._buckets[bucket][name]
 
+    def clear(self, bucket: str) -> None:
+        """Make a bucket, or empty the one that is there; what was written to it is forgotten."""
+        with self._lock:
+            self._buckets[bucket] = {}
+            self._writes = [written for written in self._writes if written.bucket != bucket]
+
     @property
     def writes(self) -> list[StoredObject]:
         """Every object ever written, oldest first."""

@@ -12,8 +12,11 @@ from typing import Final
 
 from shared import logs
 from shared.errors import (
+    DatabaseBehind,
     ExchangeRefused,
     ExchangeUnavailable,
+    FenceLost,
+    FenceUnavailable,
     MicroBatchError,
     NoQuote,
     OrderRefused,
@@ -28,6 +31,7 @@ from shared.flow.batches import read_batch
 from shared.flow.context import CheckContext
 from shared.model.batch import Batch
 from shared.model.exchange import CreatedExchange, ExchangeState
+from shared.model.fence import FencedOrder
 from shared.model.quote import Quote
 from shared.model.reasons import Reason
 from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
@@ -59,6 +63,10 @@ def try_to_advance(check: CheckContext, batch: Batch) -> Reason | None:
     except (OrderUnknown, OrderRefused) as error:
         logs.error(logs.Event.TASKS_UNAVAILABLE, str(error), **batch.facts)
         reason = Reason.RESUME_FAILED
+    except FenceUnavailable:  # told by the fence, once a check
+        reason = Reason.FENCE_UNAVAILABLE
+    except (DatabaseBehind, FenceLost):  # told likewise; the batch may be out in a time that is forgotten
+        return check.fence.blocked_by
     else:
         return None
     _give_back_in_time(check, batch)
@@ -69,7 +77,7 @@ def advance(check: CheckContext, batch: Batch) -> None:
     """Take a batch from whatever state it is in to an order that Cloud Tasks has, or release it if that cannot be.
 
     Raises ExchangeUnavailable, ExchangeRefused, RuleViolated (an exchange that another batch has), OrderUnknown,
-    OrderRefused or DatabaseUnavailable; the next check goes on from there.
+    OrderRefused, FenceUnavailable, FenceLost, DatabaseBehind or DatabaseUnavailable; the next check goes on from there.
     """
     if batch.cn_api_id is None:
         batch = _refresh_quote(check, batch)
@@ -238,14 +246,21 @@ def _quote_anew(check: CheckContext, batch: Batch, get_quote: Callable[[], Quote
 
 
 def _send_order(check: CheckContext, batch: Batch) -> None:
-    """Send the one payment order, with the intent on record before it and the result after it."""
+    """Send the one payment order: its intent on record before it, also outside the database, its result after it."""
     assert batch.cn_api_id
     assert batch.payin_address
     assert batch.amount_eth is not None
     now = check.now()  # one instant for all: if this process stands still after it, the token is too old to be taken
     if batch.order_prepared_at is not None and now - batch.order_prepared_at > ORDER_REPEATABLE_FOR:
         return  # it stood still before: an order may be out whose name is free by now
-    if not check.session.execute("prepare_order", batch_conversion_id=batch.batch_conversion_id, now=now):
+    prepared = check.session.row(
+        "prepare_order",
+        batch_conversion_id=batch.batch_conversion_id,
+        now=now,
+        fence_number=check.fence.position["fence_number"],
+        is_fenced=check.fence.is_kept,
+    )
+    if prepared is None:
         return  # it was ended or ordered in the meantime
     token = encrypt_microbatch_to_gchostpay1_token(
         batch_conversion_id=batch.batch_conversion_id,
@@ -256,8 +271,9 @@ def _send_order(check: CheckContext, batch: Batch) -> None:
         signing_key=check.settings.signing_keys[0],
     )
     try:
+        check.fence.raise_to(FencedOrder(**prepared), check.session)
         check.orders.enqueue_gchostpay1_batch_execution(batch.batch_conversion_id, token)
-    except OrderRefused:
+    except (OrderRefused, FenceUnavailable, FenceLost, DatabaseBehind):
         if batch.order_prepared_at is None:  # the only attempt, and surely no task
             check.session.execute("forget_order", batch_conversion_id=batch.batch_conversion_id)
         raise

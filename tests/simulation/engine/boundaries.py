@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 SHARED: Final = Path(str(shared.__file__)).parent
 ADAPTERS: Final = frozenset(
-    {"database", "driver_errors", "statements", "changenow", "cloud_tasks", "secret_manager", "pubsub"}
+    {"database", "driver_errors", "statements", "changenow", "cloud_tasks", "secret_manager", "pubsub", "storage"}
+    | {"timed_calls", "timed_http"}
 )
 SERVICES: Final = {"CloudTasks": "tasks", "SecretManagerService": "secrets", "Publisher": "events"}
 GRPC_DOORS: Final = ("__call__", "with_call", "future")
@@ -183,7 +184,8 @@ def _statement(connection: Any, args: tuple[Any, ...]) -> tuple[str, str]:
 
 
 def _request(pool: Any, args: tuple[Any, ...]) -> tuple[str, str]:
-    return "http", f"{args[1]} {str(args[2]).partition('?')[0]}"
+    path = str(args[2]).partition("?")[0]
+    return "fence" if "/storage/v1/" in path else "http", f"{args[1]} {path}"
 
 
 def _rpc(callable_: Any, args: tuple[Any, ...]) -> tuple[str, str]:

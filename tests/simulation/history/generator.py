@@ -67,6 +67,7 @@ MOMENTS: Final = {
     "any statement": (12, (2, 2, 6)),
     "secrets": (5, (4,)),
     "events": (4, (4,)),
+    "fence": (6, (2, 4, 6)),
     "connect": (2, (2, 4)),
 }
 NOT_MEANWHILE: Final = (Restart, Accept, Replace, Skew)

@@ -29,6 +29,7 @@ CALM: Final = Conditions(odd_fates=False)
 TEN, FIFTEEN, KNOWN = Payment("10.00"), Payment("15.00"), Payment("25.00", "0.0084")
 TWENTY_FIVE: Final = Pay((TEN, FIFTEEN))
 RANGE, ESTIMATE_ETH, ESTIMATE_USDT, CREATE = range(4)  # the requests of a check that opens a batch, in their order
+READ_FENCE, MAKE_FENCE, RAISE_FENCE = range(3)  # those of the first check
 
 
 def _request(number: int, flavour: int, times: int = 1) -> tuple[Fault, ...]:
@@ -86,6 +87,10 @@ SCENARIOS: Final[dict[str, tuple[Conditions, tuple[Action, ...]]]] = {
     "no lever to be read": (
         CALM,
         (TWENTY_FIVE, Check(faults=(Fault(0, PeerFailure(0, 2), "secrets"),)), Wait(HOUR)),
+    ),
+    "a fence that was raised, and the answer lost": (
+        CALM,
+        (TWENTY_FIVE, Check(faults=(Fault(2 * RAISE_FENCE, PeerFailure(0), "fence"),)), Wait(HOUR)),
     ),
     "no callback": (replace(CALM, manner="silent"), (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check())),
     "an exchange held": (

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OVER: Final = frozenset({"completed", "failed"})
 IN_PROGRESS: Final = "check_in_progress"
 ABOUT_BATCHES: Final = frozenset({"batch_failed", "batch_refunded", "batch_completed", "batch_stuck", "amount_refused"})
-WORKS_ONLY_WITH_LOCK: Final = frozenset({"http", "tasks", "secrets"})
+WORKS_ONLY_WITH_LOCK: Final = frozenset({"http", "tasks", "secrets", "fence"})
 LOCK_RELEASED: Final = "pg_advisory_unlock"
 
 

@@ -99,6 +99,15 @@ EVENTS: Final[tuple[Action, ...]] = (
     faults.refuse(StatusCode.NOT_FOUND),
     faults.refuse(StatusCode.UNAVAILABLE),
 )
+FENCE: Final[tuple[Action, ...]] = (
+    faults.lose_answer,
+    faults.cut,
+    faults.status(503),
+    faults.status(403),
+    faults.status(429),
+    faults.body(b"{}"),
+)
+OVER_HTTP: Final = ("http", "fence")
 RESTART_FLAVOUR: Final = 11  # of every dozen failures of the database, one takes the server with it
 
 
@@ -109,7 +118,7 @@ def fail_peer(
     if boundary.kind in ("connect", "database", "statement"):
         return _database(servers, process, failure, boundary=boundary, is_after=is_after, connection=connection)
     if is_after:
-        if boundary.kind != "http":
+        if boundary.kind not in OVER_HTTP:
             return "nothing"
         raise ConnectionResetError("the answer was lost")
     return _peer(servers, failure, boundary)
@@ -122,11 +131,12 @@ def _peer(servers: Servers, failure: PeerFailure, boundary: Boundary) -> str:
         "tasks": (servers.tasks, "CreateTask", TASKS),
         "secrets": (servers.secrets, "AccessSecretVersion", SECRETS),
         "events": (servers.pubsub, "Publish", EVENTS),
+        "fence": (servers.storage, "*", FENCE),
     }[boundary.kind]
     action = actions[failure.flavour % len(actions)]
     server.faults.add(method, action, times=1 if action is faults.lose_answer else failure.times)
     if action is faults.lose_answer and failure.times > 1:  # the line is down from then on
-        silence = faults.status(503) if boundary.kind == "http" else faults.refuse(StatusCode.UNAVAILABLE)
+        silence = faults.status(503) if boundary.kind in OVER_HTTP else faults.refuse(StatusCode.UNAVAILABLE)
         server.faults.add(method, silence, times=failure.times)
     return f"{boundary.kind}: {action.name}"
 

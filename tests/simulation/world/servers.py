@@ -11,8 +11,9 @@ from sandbox.changenow.exchange import Schedule
 from sandbox.changenow.server import ChangeNow
 from sandbox.google.pubsub.server import PubSub
 from sandbox.google.secret_manager.server import SecretManager
+from sandbox.google.storage.server import Storage
 from sandbox.postgres.server import Postgres
-from tests.rig import API_KEY, PROJECT, Clock, required_settings
+from tests.rig import API_KEY, FENCES, PROJECT, Clock, required_settings
 from tests.sessions import open_session
 from tests.simulation.world.cloud_tasks import TaskServer
 from tests.simulation.world.observer import DATABASE, Observer
@@ -30,6 +31,7 @@ class Servers:
     tasks: TaskServer
     secrets: SecretManager
     pubsub: PubSub
+    storage: Storage
     observer: Observer
     clock: Clock = field(default_factory=Clock)
 
@@ -47,20 +49,24 @@ class Servers:
             "SECRET_MANAGER_EMULATOR_HOST": self.secrets.address,
             "BATCH_EVENTS_TOPIC": TOPIC,
             "PUBSUB_EMULATOR_HOST": self.pubsub.address,
+            "FENCE": f"gs://{FENCES}/newest-order",
+            "STORAGE_EMULATOR_HOST": self.storage.address,
             "RECEIVED_DEVIATION_PCT": "20",
         }
 
     @property
     def is_sound(self) -> bool:
         """Whether no fault waits for its call."""
-        return not any(server.faults.waiting for server in (self.exchange, self.tasks, self.secrets, self.pubsub))
+        servers = (self.exchange, self.tasks, self.secrets, self.pubsub, self.storage)
+        return not any(server.faults.waiting for server in servers)
 
     def clear(self) -> None:
         """Forget the history before: rows are left to the world, which owns the observer."""
         self.exchange._exchanges.clear()
         self.exchange.requests.clear()
         self.pubsub._published[TOPIC].clear()
-        for server in (self.exchange, self.secrets, self.pubsub):
+        self.storage.buckets.clear(FENCES)
+        for server in (self.exchange, self.secrets, self.pubsub, self.storage):
             server.faults.clear()
             server.faults._taken.clear()
         self.secrets._secrets.clear()
@@ -84,6 +90,7 @@ def running_servers() -> Iterator[Servers]:
             tasks=stack.enter_context(TaskServer()),
             secrets=stack.enter_context(SecretManager()),
             pubsub=stack.enter_context(PubSub()),
+            storage=stack.enter_context(Storage()),
             observer=Observer(postgres),
             clock=clock,
         )

@@ -11,6 +11,7 @@ import requests
 
 from sandbox.google.pubsub.server import PubSub
 from sandbox.google.secret_manager.server import SecretManager
+from sandbox.google.storage.server import Storage
 from shared.model.policy import THRESHOLD_SECRET
 from tests.ops.archives import served, unpack
 from tests.sessions import query
@@ -39,7 +40,9 @@ def started(
 def stand_ins(database_url: str, plan: dict[str, Any]) -> Iterator[dict[str, str]]:
     """What is added to the plan's environment: only addresses. The threshold is the plan's own seed."""
     seed = resources(plan)[f'google_secret_manager_secret_version.seed["{THRESHOLD_SECRET}"]']
-    with SecretManager() as secrets, PubSub() as pubsub:
+    fence = environment(plan, "check_threshold")["FENCE"]
+    with SecretManager() as secrets, PubSub() as pubsub, Storage() as storage:
+        storage.buckets.create(fence.removeprefix("gs://").partition("/")[0])
         project = plan["variables"]["project_id"]["value"]
         secrets.add_version(project, THRESHOLD_SECRET, seed["secret_data"])
         yield {
@@ -47,6 +50,7 @@ def stand_ins(database_url: str, plan: dict[str, Any]) -> Iterator[dict[str, str
             "DATABASE_URL": database_url,
             "PUBSUB_EMULATOR_HOST": pubsub.address,
             "SECRET_MANAGER_EMULATOR_HOST": secrets.address,
+            "STORAGE_EMULATOR_HOST": storage.address,
         }
 
 

@@ -17,6 +17,7 @@ NOT_IN_THE_CLOUD = {
     "DATABASE_URL",
     "PUBSUB_EMULATOR_HOST",
     "SECRET_MANAGER_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
 }
 READS = {name: settings.names_read_by(name) for name in ("check_threshold", "swap_executed")}
 

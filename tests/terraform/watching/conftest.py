@@ -38,7 +38,7 @@ def _rig(postgres: Postgres, template: str, peers: Peers) -> Iterator[Rig]:
     rig.set_threshold("20.00")
     yield rig
     rig.close()
-    for server in (peers.exchange, peers.tasks, peers.secrets):
+    for server in (peers.exchange, peers.tasks, peers.secrets, peers.storage):
         server.faults.clear()
     for secret in ("MICRO_BATCH_THRESHOLD_USD", "MICRO_BATCH_POLICY"):
         with suppress(KeyError):
