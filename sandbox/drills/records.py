@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sandbox.drills.drill import Drill, End
+from sandbox.drills.drill import Drill, End, nothing_to_end
 from sandbox.peers.database import database_connection
 from sandbox.world.world import World
 
@@ -19,6 +19,20 @@ ORDER BY id DESC LIMIT 1
 CHANGE: Final = "UPDATE payout_accumulation SET accumulated_eth = accumulated_eth + %s WHERE id = %s"
 # What a superuser who knows better can do: no trigger fires.
 UNGUARDED: Final = "SET LOCAL session_replication_role = replica"
+NEWEST: Final = """
+SELECT batch_conversion_id FROM batch_conversions WHERE order_number IS NOT NULL ORDER BY order_number DESC LIMIT 1
+"""
+FORGET: Final = (
+    """
+    UPDATE payout_accumulation SET conversion_status = 'pending', batch_conversion_id = NULL,
+        accumulated_amount_usdt = accumulated_eth, is_conversion_complete = FALSE, conversion_tx_hash = NULL
+    WHERE batch_conversion_id = %s
+    """,
+    "DELETE FROM batch_events WHERE batch_conversion_id = %s",
+    "DELETE FROM batch_state_changes WHERE batch_conversion_id = %s",
+    "DELETE FROM threshold_checks WHERE batch_conversion_id = %s",
+    "DELETE FROM batch_conversions WHERE batch_conversion_id = %s",
+)
 HIDE: Final = "ALTER TABLE threshold_checks RENAME TO threshold_checks_hidden"
 SHOW: Final = "ALTER TABLE threshold_checks_hidden RENAME TO threshold_checks"
 
@@ -44,6 +58,16 @@ def _hide_table(world: World) -> End:
     return lambda: _do(world, SHOW)
 
 
+def _forget_order(world: World) -> End:
+    """Leave the tables as they were before the newest order, as a backup of that moment would."""
+    newest = _run(world, NEWEST)
+    if not newest:
+        raise ValueError("no order has left yet: let a check open a batch first")
+    for statement in FORGET:
+        _do(world, statement, *newest[0])
+    return nothing_to_end
+
+
 def _do(world: World, sql: str, *arguments: object) -> None:
     _run(world, sql, *arguments)
 
@@ -61,5 +85,6 @@ def _run(world: World, sql: str, *arguments: object) -> list[Any]:
 DRILLS: Final = (
     Drill("payment-without-dollars", "a payment comes in whose worth nobody knows", _worthless_payment),
     Drill("claimed-payment-changed", "somebody adds a dollar to a claimed payment, by hand", _change_claimed),
+    Drill("order-forgotten", "the database is put back to before its newest order", _forget_order),
     Drill("table-hidden", "a table of ours is gone from the database", _hide_table),
 )

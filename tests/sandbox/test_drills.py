@@ -163,6 +163,7 @@ AT_ONCE = {
     "changenow-reviving",
     "gchostpay1-order-twice",
     "claimed-payment-changed",
+    "order-forgotten",
     "check-threshold-killed",
     "swap-executed-killed",
     "threshold-disabled",
@@ -208,6 +209,18 @@ def test_a_claimed_payment_is_changed_by_hand(scene: Scene) -> None:
     assert scene.world.query(differs)
     scene.order("DELETE")
     assert not scene.world.query(differs)
+
+
+def test_an_order_is_forgotten(scene: Scene) -> None:
+    """Its payments wait again, and the next check orders nothing."""
+    newest = "SELECT batch_conversion_id AS id FROM batch_conversions ORDER BY order_number DESC NULLS LAST LIMIT 1"
+    (batch,) = scene.world.query(newest)
+    assert scene.order("POST", "order-forgotten").status_code == 200
+    assert not scene.world.query("SELECT 1 FROM batch_conversions WHERE batch_conversion_id = %s", batch["id"])
+    scene.world.trigger(force=True)
+    behind = "SELECT 1 FROM threshold_checks WHERE reason = 'database_behind'"
+    scene.world.wait_for(lambda: scene.world.query(behind), "a check that notices")
+    scene.order("DELETE", "order-forgotten")
 
 
 def test_a_failed_exchange_is_revived(scene: Scene) -> None:

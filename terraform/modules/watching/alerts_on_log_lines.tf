@@ -38,6 +38,13 @@ locals {
       events   = ["policy_fallback", "threshold_fallback"]
       remind_s = 21600
     }
+    database_behind = {
+      title     = "The database has forgotten orders that are out: it was restored from a backup"
+      severity  = "CRITICAL"
+      events    = ["database_behind"]
+      has_batch = true
+      remind_s  = 3600
+    }
     deposit_lost = {
       title    = "ETH was paid to an exchange that ended without a payout"
       severity = "CRITICAL"
@@ -50,6 +57,12 @@ locals {
       events    = ["distribution_mismatch"]
       has_batch = true
       remind_s  = 3600
+    }
+    fence_unavailable = {
+      title    = "The fence cannot be read or written, so that no order leaves"
+      severity = "ERROR"
+      events   = ["fence_unavailable"]
+      remind_s = 3600
     }
     internal_error = {
       title    = "An error of the functions' own"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import flask
 import grpc
@@ -23,6 +24,7 @@ from shared import logs
 from shared.errors import MicroBatchError
 from shared.flow.check import run_check
 from shared.flow.check_lock import CHECK_LOCK
+from shared.model.fence import Fence
 from shared.outside.pubsub import EventPublisher
 from tests.rig import Rig
 
@@ -200,6 +202,20 @@ def cloud_tasks_refuses(rig: Rig) -> None:
     rig.check()
 
 
+def a_database_put_back(rig: Rig) -> None:
+    """The fence knows an order of a batch that the database does not have."""
+    rig.check()
+    ahead = Fence(43, UUID(int=43), complete_after=43)
+    rig.put_fence(json.dumps(ahead.document).encode())
+    rig.check()
+
+
+def the_fence_is_away(rig: Rig) -> None:
+    """Cloud Storage answers nothing but errors."""
+    rig.peers.storage.faults.add("*", faults.status(403))
+    rig.check()
+
+
 def bad_secrets(rig: Rig) -> None:
     """An operator mistypes both."""
     rig.set_threshold("twenty")
@@ -256,6 +272,8 @@ STORIES: tuple[Callable[[Rig], None], ...] = (
     shares_that_do_not_sum,
     changenow_is_away,
     cloud_tasks_refuses,
+    a_database_put_back,
+    the_fence_is_away,
     bad_secrets,
     no_events_topic,
     a_callback_not_ours,
