@@ -14,8 +14,8 @@ from ops.command_line.exits import Exit
 from sandbox.postgres.server import Postgres
 from sandbox.wire.faults import refuse
 from shared.model.reasons import Reason
-from tests.backups import Backup, backup_of
 from tests.ops.conftest import Shell, Typed
+from tests.ops.verbs.backups import Backup, backup_of
 from tests.rig import FENCES, Rig
 
 
