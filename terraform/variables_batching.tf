@@ -134,9 +134,11 @@ variable "policy" {
   description = <<-EOT
     The first version of MICRO_BATCH_POLICY. Initial value only: operators change the secret. It pauses, until an
     operator has gone through the checklist. quote_deviation_pct is in percent, the max_ values bound the age, count and
-    dollars of a batch's payments and the batches in flight.
+    dollars of a batch's payments and the batches in flight. cost_ratio opens a batch once a swap's fixed cost is at most
+    the share start of the pending dollars, which grows by a factor of e with every tau_hours that the oldest has waited.
   EOT
   type = object({
+    cost_ratio          = optional(object({ start = number, tau_hours = number }))
     max_age_hours       = optional(number)
     max_batch_usd       = optional(number)
     max_in_flight       = optional(number)
@@ -150,6 +152,13 @@ variable "policy" {
   validation {
     condition     = alltrue([for key, value in var.policy : value == null || try(tonumber(value) > 0, true)])
     error_message = "The numbers of policy must be above zero, or null."
+  }
+
+  validation {
+    condition = var.policy.cost_ratio == null || try(
+      var.policy.cost_ratio.start > 0 && var.policy.cost_ratio.start <= 1 && var.policy.cost_ratio.tau_hours > 0, false
+    )
+    error_message = "cost_ratio needs a start above 0 and up to 1, and a tau_hours above 0."
   }
 }
 

@@ -17,6 +17,8 @@ CHECK_INTERVAL: Final = timedelta(minutes=15)
 COLUMNS: Final = ("created_at", "amount_usd")
 
 MICROSECOND: Final = timedelta(microseconds=1)
+HOUR: Final = timedelta(hours=1)
+HOUR_US: Final = HOUR // MICROSECOND
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from ops.advice.arrivals import Arrivals
-from ops.advice.replay import HOUR, UNITS_A_DOLLAR, Outcome
+from ops.advice.arrivals import HOUR, Arrivals
+from ops.advice.replay import UNITS_A_DOLLAR, Outcome
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from ops.advice.arrivals import MICROSECOND, Arrivals
+from ops.advice.arrivals import HOUR_US, MICROSECOND, Arrivals
 from ops.advice.costs import Prices
-from ops.advice.replay import HOUR_US, UNITS_A_DOLLAR, Levers, Outcome, outcome, replay
+from ops.advice.replay import UNITS_A_DOLLAR, Levers, Outcome, outcome, replay
 
 WEEK: Final = timedelta(weeks=1)
 WEEKS_MIN: Final = 8

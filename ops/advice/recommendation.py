@@ -1,13 +1,14 @@
 """The whole advice: choices tried, the cheapest found, and judged on payments that it was not tuned on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from random import Random
 from typing import Any, Final
 
 from ops.advice.arrivals import MICROSECOND, Arrivals
+from ops.advice.cost_rule import CostRule
 from ops.advice.costs import (
     Prices,
     dearer_pct,
@@ -19,11 +20,15 @@ from ops.advice.costs import (
 from ops.advice.judgement import Saving, Tried, cheapest, saving, try_all
 from ops.advice.replay import Levers, confirm, outcome, replay, waits_us
 from shared.errors import ValueImpossible
+from shared.model.policy import CostRatio
 
 AGES_HOURS: Final = (None, 2, 4, 8, 12, 24, 48, 72, 120, 168)
 THRESHOLDS: Final = 30
 SPREAD: Final = 16
 """The thresholds tried go from S*/16 to 16 S*."""
+COST_SPREAD: Final = 4
+"""Cost rules begin at S*/4: smaller sums make many batches, and take long to replay."""
+TAUS_HOURS: Final = (3, 6, 12, 24, 48)
 SHOWN: Final = 10
 TUNED_SHARE: Final = 0.5
 PAYMENTS_MIN: Final = 50
@@ -92,7 +97,7 @@ def recommend_levers(
     first, rest = arrivals.split(TUNED_SHARE)
     usd_an_hour = dollars_an_hour(arrivals)
     economic_usd = economic_threshold_usd(prices, usd_an_hour)
-    choices = choices_around(economic_usd, today)
+    choices = [*choices_around(economic_usd, today), *cost_choices(economic_usd, today, prices.swap_usd)]
     tried = try_all(first, choices, prices, lambda done: said(done, len(choices)))
     best = cheapest(tried, longest_wait)
     if best is None:
@@ -112,25 +117,54 @@ def recommend_levers(
 
 
 def choices_around(economic_usd: Decimal, today: Levers) -> list[Levers]:
-    """Thresholds in even steps of their ratio around S*, each with every age; today's levers first."""
-    step = Decimal(SPREAD) ** (Decimal(2) / (THRESHOLDS - 1))
-    thresholds = [
-        two_digits(max(economic_usd / SPREAD * step**number, Decimal("0.01"))) for number in range(THRESHOLDS)
-    ]
+    """Thresholds around S*, each with every age; today's levers first."""
     tried = [
         Levers(threshold, None if age is None else Decimal(age), today.minimum_usd)
-        for threshold in dict.fromkeys(thresholds)
+        for threshold in _thresholds_around(economic_usd)
         for age in AGES_HOURS
     ]
     return [today, *(levers for levers in tried if levers != today)]
 
 
+def cost_choices(economic_usd: Decimal, today: Levers, swap_usd: Decimal) -> list[Levers]:
+    """Cost rules that open at once at sums around S*, each with every tau.
+
+    The threshold beside one is twice that sum: room for a swap to become twice as dear before the rule is overruled.
+    """
+    tried = []
+    for at_once_usd in _thresholds_around(economic_usd)[::2]:
+        start = _significant(swap_usd / at_once_usd)
+        if at_once_usd * SPREAD < economic_usd * COST_SPREAD or start > 1:
+            continue
+        tried += [
+            Levers(2 * at_once_usd, None, today.minimum_usd, CostRule(CostRatio(start, Decimal(tau)), swap_usd))
+            for tau in TAUS_HOURS
+        ]
+    return tried
+
+
+def _thresholds_around(economic_usd: Decimal) -> list[Decimal]:
+    """Sums in even steps of their ratio around S*."""
+    step = Decimal(SPREAD) ** (Decimal(2) / (THRESHOLDS - 1))
+    steps = (max(economic_usd / SPREAD * step**number, Decimal("0.01")) for number in range(THRESHOLDS))
+    return list(dict.fromkeys(map(two_digits, steps)))
+
+
+def _significant(ratio: Decimal) -> Decimal:
+    """A ratio with the two digits that a person types, rounded up: never later than what was tried for it."""
+    return ratio.quantize(Decimal(1).scaleb(ratio.adjusted() - 1), rounding=ROUND_CEILING)
+
+
 def shown(tried: Sequence[Tried], best: Tried) -> list[Levers]:
-    """Some choices around the best to set beside it: its threshold's neighbours, with the best one's age."""
-    same_age = [one.levers for one in tried if one.levers.max_age_hours == best.levers.max_age_hours]
-    same_age.sort(key=lambda levers: levers.threshold_usd)
-    step = max(1, len(same_age) // SHOWN)
-    return same_age[same_age.index(best.levers) % step :: step]
+    """Some choices around the best to set beside it: its threshold's neighbours, all else as the best one's."""
+    alike = [one.levers for one in tried if _kind(one.levers) == _kind(best.levers)]
+    alike.sort(key=lambda levers: levers.threshold_usd)
+    step = max(1, len(alike) // SHOWN)
+    return alike[alike.index(best.levers) % step :: step]
+
+
+def _kind(levers: Levers) -> tuple[Decimal | None, Decimal | None]:
+    return levers.max_age_hours, levers.cost_rule.ratio.tau_hours if levers.cost_rule else None
 
 
 def describe(arrivals: Arrivals, levers: Levers, prices: Prices) -> Line:
@@ -190,6 +224,7 @@ def line_document(line: Line) -> dict[str, Any]:
     return {
         "threshold_usd": line.levers.threshold_usd,
         "max_age_hours": line.levers.max_age_hours,
+        "cost_ratio": asdict(line.levers.cost_rule.ratio) if line.levers.cost_rule else None,
         "batches_a_day": _places(line.batches_a_day),
         "payments_a_batch": _places(line.payments_a_batch),
         "wait_median_s": int(line.wait_median.total_seconds()),

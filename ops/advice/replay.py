@@ -11,24 +11,24 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from ops.advice.arrivals import MICROSECOND, Arrivals
+from ops.advice.arrivals import HOUR_US, MICROSECOND, Arrivals
+from ops.advice.cost_rule import CostRule
 from shared.model.decision import Pending, decide
 from shared.model.money import from_units, to_units
 from shared.model.policy import Policy
 from shared.model.reasons import OPENING
 
 UNITS_A_DOLLAR: Final = 10**8
-HOUR: Final = timedelta(hours=1)
-HOUR_US: Final = HOUR // MICROSECOND
 
 
 @dataclass(frozen=True)
 class Levers:
-    """What is tried: a threshold, a longest age, and the least that the exchange takes."""
+    """What is tried: a threshold, a longest age, the least that the exchange takes, and a rule by a swap's cost."""
 
     threshold_usd: Decimal
     max_age_hours: Decimal | None = None
     minimum_usd: Decimal = Decimal(0)
+    cost_rule: CostRule | None = None
 
 
 class Opened(NamedTuple):
@@ -67,6 +67,10 @@ def replay(arrivals: Arrivals, levers: Levers) -> Iterator[Opened]:
             if tick is None or aged < tick:
                 tick = aged
                 last = bisect_right(instants, aged * interval_us, first, min(last + 1, total)) - 1
+        if levers.cost_rule is not None:
+            sooner = levers.cost_rule.first_check(arrivals, first, ticks[-1] if tick is None else tick)
+            if sooner is not None:
+                tick, last = sooner, arrivals.seen_at(sooner) - 1
         if sums[min(last, total - 1) + 1] - sums[first] < minimum:
             last = _reached(sums, sums[first] + minimum, first, size)
             tick = ticks[last] if last < total else None
@@ -134,7 +138,7 @@ def confirm(arrivals: Arrivals, levers: Levers) -> int:
 def opens(arrivals: Arrivals, levers: Levers, tick: int, *payments: int) -> bool:
     """Whether the check at *tick* would open a batch of the payments from the first up to the end."""
     first, end = payments
-    pending_usd = from_units(arrivals.sums[end] - arrivals.sums[first])
+    pending_usd, rule = from_units(arrivals.sums[end] - arrivals.sums[first]), levers.cost_rule
     pending = Pending(
         payments=end - first,
         pending_usd=pending_usd,
@@ -143,9 +147,10 @@ def opens(arrivals: Arrivals, levers: Levers, tick: int, *payments: int) -> bool
     reason = decide(
         pending,
         threshold_usd=levers.threshold_usd,
-        policy=Policy(max_age_hours=levers.max_age_hours),
+        policy=Policy(max_age_hours=levers.max_age_hours, cost_ratio=rule.ratio if rule else None),
         forced=False,
         in_flight=0,
         now=arrivals.moment(tick * arrivals.interval_us),
+        swap_cost_usd=rule.swap_usd if rule else None,
     )
     return reason in OPENING and pending_usd >= levers.minimum_usd

@@ -1,6 +1,7 @@
-"""Times and spans as they are typed: 2026-11-24, 2026-11-24T08:30Z, or so long ago: 90m, 24h, 7d."""
+"""Times as they are typed: 2026-11-24, 2026-11-24T08:30Z, so long ago: 90m, 24h, 7d; and months: 2026-11."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -31,3 +32,31 @@ class Moment(click.ParamType[datetime]):
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             self.fail(f"{text!r} is no time: write 2026-11-24T08:30Z, or 24h for so long ago", param, ctx)
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month, UTC: from its first instant to the first of the next."""
+
+    since: datetime
+    until: datetime
+
+    def __str__(self) -> str:
+        """The month as it is typed."""
+        return f"{self.since:%Y-%m}"
+
+
+class MonthName(click.ParamType[Month]):
+    """A month as it is typed: 2026-11."""
+
+    name = "YYYY-MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Month:
+        """Read a month."""
+        if isinstance(value, Month):
+            return value
+        match = re.fullmatch(r"(20[0-9]{2})-(0[1-9]|1[0-2])", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no month: write 2026-11", param, ctx)
+        year, month = int(match[1]), int(match[2])
+        return Month(datetime(year, month, 1, tzinfo=UTC), datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC))

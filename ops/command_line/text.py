@@ -24,6 +24,8 @@ def shown(value: Any) -> str:
         return _short(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {shown(part)}" for key, part in value.items())
     return visible(str(value))
 
 
@@ -57,7 +59,11 @@ def rules(policy: Policy) -> str:
     """Write the rules of a policy that are not the default."""
     default = asdict(Policy())
     own = {key: value for key, value in asdict(policy).items() if value != default[key]}
-    return ", ".join(f"{key}={shown(value)}" for key, value in own.items()) or "none (default)"
+    return ", ".join(f"{key}={_rule(value)}" for key, value in own.items()) or "none (default)"
+
+
+def _rule(value: Any) -> str:
+    return f"({shown(value)})" if isinstance(value, Mapping) else shown(value)
 
 
 def pairs(facts: Mapping[str, Any]) -> list[str]:

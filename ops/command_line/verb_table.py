@@ -44,10 +44,12 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("accept", "ops.verbs.steer.accept", "Accept the unusual amount that arrived for a batch."),
     ),
     ACCOUNT: (
+        Verb("close", "ops.verbs.account.close", "Close a month, or say what changed since it was closed."),
         Verb("digest", "ops.verbs.account.digest", "Make the digests of completed batches."),
         Verb("export", "ops.verbs.account.export", "Write payments, batches or acts into a file."),
         Verb("receipt", "ops.verbs.account.receipt", "Show what one payment got, and why."),
         Verb("savings", "ops.verbs.account.savings", "Show what batching saved, and what it could not."),
+        Verb("statement", "ops.verbs.account.statement", "Show what a client's month came to, payment by payment."),
         Verb("verify", "ops.verbs.account.verify", "Check a receipt without the database."),
     ),
     INSTALL: (

@@ -13,6 +13,7 @@ CREATE TABLE threshold_checks (
     threshold_usd NUMERIC(28, 8),
     threshold_source VARCHAR(20),                  -- secret, last_valid, newest_batch or default
     policy TEXT,                                   -- the policy in force, as JSON
+    swap_cost_usd NUMERIC(28, 8),                  -- what the policy's cost rule went by
     forced BOOLEAN NOT NULL DEFAULT FALSE,
     decision VARCHAR(20) NOT NULL,                 -- open or wait
     reason VARCHAR(40) NOT NULL,
@@ -79,6 +80,20 @@ CREATE TABLE operator_acts (
 
 CREATE INDEX micro_batch_operator_acts_of_batch ON operator_acts (batch_conversion_id, id);
 
+-- A month's books as they were closed; what changed since is found by closing it again.
+CREATE TABLE month_closes (
+    id BIGSERIAL PRIMARY KEY,
+    month DATE NOT NULL,                           -- its first day
+    closed_at TIMESTAMPTZ NOT NULL DEFAULT CLOCK_TIMESTAMP(),
+    by_whom VARCHAR(255) NOT NULL,
+    why TEXT,
+    sums TEXT NOT NULL,                            -- a JSON object, amounts as strings
+    digest VARCHAR(64) NOT NULL,
+    CONSTRAINT month_closes_month CHECK (EXTRACT(DAY FROM month) = 1)
+);
+
+CREATE INDEX micro_batch_month_closes_month ON month_closes (month, id);
+
 CREATE FUNCTION micro_batch_append_only() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
@@ -93,4 +108,7 @@ CREATE TRIGGER released_payments_append_only BEFORE UPDATE OR DELETE ON released
     FOR EACH ROW EXECUTE FUNCTION micro_batch_append_only();
 
 CREATE TRIGGER operator_acts_append_only BEFORE UPDATE OR DELETE ON operator_acts
+    FOR EACH ROW EXECUTE FUNCTION micro_batch_append_only();
+
+CREATE TRIGGER month_closes_append_only BEFORE UPDATE OR DELETE ON month_closes
     FOR EACH ROW EXECUTE FUNCTION micro_batch_append_only();

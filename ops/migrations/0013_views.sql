@@ -137,3 +137,32 @@ LANGUAGE sql STABLE BEGIN ATOMIC
         GROUP BY gap
     ) AS runs;
 END;
+
+-- A payment as the books count it: when it came in, when it was completed, and what it got. One without dollars, without a
+-- time, or completed by nobody knows when is not accounted for: no month can be said to hold it. Whatever time it carries,
+-- it came in no later than it was completed.
+CREATE VIEW accounted_payments AS
+SELECT
+    payment.id,
+    payment.client_id,
+    payment.conversion_status,
+    payment.accumulated_eth AS amount_usd,
+    LEAST(payment.created_at, done.completed_at) AS came_in_at,
+    done.completed_at,
+    CASE WHEN done.completed_at IS NOT NULL THEN payment.accumulated_amount_usdt END AS share_usdt,
+    CASE WHEN payment.is_paid_out THEN payment.paid_out_at END AS paid_out_at,
+    payment.payout_batch_id,
+    payment.conversion_tx_hash AS tx_hash,
+    payment.batch_conversion_id,
+    batch.id AS batch_number,
+    (payment.accumulated_eth > 0
+        AND payment.accumulated_eth < 'Infinity'
+        AND payment.created_at > '-infinity'
+        AND payment.created_at < 'infinity'
+        AND payment.conversion_status IN ('pending', 'swapping', 'completed')
+        AND (payment.conversion_status <> 'completed' OR done.completed_at IS NOT NULL)) IS TRUE AS is_accounted
+FROM payout_accumulation AS payment
+LEFT JOIN batch_conversions AS batch ON batch.batch_conversion_id = payment.batch_conversion_id
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN payment.conversion_status = 'completed' THEN batch.completed_at END AS completed_at
+) AS done;

@@ -91,6 +91,8 @@ COMMENT ON COLUMN threshold_checks.threshold_usd IS 'The threshold in force, in 
 COMMENT ON COLUMN threshold_checks.threshold_source IS 'secret, last_valid, newest_batch or default.';
 COMMENT ON COLUMN threshold_checks.policy IS
     'The policy in force: a JSON object, empty where the secret was known to be absent.';
+COMMENT ON COLUMN threshold_checks.swap_cost_usd IS
+    'The fixed cost of a swap that the policy''s cost_ratio went by; empty without that rule, or where none was known.';
 COMMENT ON COLUMN threshold_checks.forced IS 'Whether an operator forced it.';
 COMMENT ON COLUMN threshold_checks.decision IS 'open or wait.';
 COMMENT ON COLUMN threshold_checks.reason IS 'Why, in one of the words of Reason.';
@@ -151,3 +153,16 @@ COMMENT ON COLUMN batch_costs.usdt_per_eth IS 'What an ETH counts with: the mark
 COMMENT ON COLUMN batch_costs.fixed_cost_usd IS 'K: what the swap costs whatever its size, both network fees.';
 COMMENT ON COLUMN batch_costs.minimum_usd IS 'The least that ChangeNow took: a smaller payment cannot be converted alone.';
 COMMENT ON COLUMN batch_costs.spread_usd IS 'What ChangeNow keeps of the amount beside the fees; no batching saves it.';
+
+COMMENT ON VIEW accounted_payments IS 'Payments as the books count them: when each came in and was completed.';
+COMMENT ON COLUMN accounted_payments.came_in_at IS 'When it came in, and no later than it was completed.';
+COMMENT ON COLUMN accounted_payments.completed_at IS 'When its batch was completed; empty while it waits.';
+COMMENT ON COLUMN accounted_payments.share_usdt IS 'What it got; empty while it waits.';
+COMMENT ON COLUMN accounted_payments.is_accounted IS 'Whether it has dollars and times by which a month can hold it.';
+
+COMMENT ON TABLE month_closes IS 'A month''s books as they were closed; closing it again tells what changed since. Never changed.';
+COMMENT ON COLUMN month_closes.month IS 'The first day of the month.';
+COMMENT ON COLUMN month_closes.by_whom IS 'The operator, by --by or the login.';
+COMMENT ON COLUMN month_closes.why IS 'The reason given.';
+COMMENT ON COLUMN month_closes.sums IS 'The figures of that moment: a JSON object, amounts as strings.';
+COMMENT ON COLUMN month_closes.digest IS 'Stands for the figures and for every batch completed in the month, with its payments.';

@@ -6,6 +6,7 @@ from typing import Final
 from ops.situation.reading import PACE_SPAN, Situation
 from shared.model.policy import Policy, parse_policy
 
+HOURS_MAX: Final = 3650 * 24
 CHECK_EVERY: Final = timedelta(minutes=15)  # the schedule that Terraform makes
 
 
@@ -22,8 +23,12 @@ def next_batch_in(situation: Situation) -> timedelta | None:
     policy = policy_in_force(situation)
     if situation.levers is None or policy.paused:
         return None
-    waits = [wait for wait in (_until_threshold(situation), _until_over_age(situation, policy)) if wait is not None]
-    return min(waits, default=None)
+    waits = (
+        _until_threshold(situation),
+        _until_over_age(situation, policy),
+        _until_worthwhile(situation, policy),
+    )
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def policy_in_force(situation: Situation) -> Policy:
@@ -39,7 +44,7 @@ def _until_threshold(situation: Situation) -> timedelta | None:
     if situation.pace_usd <= 0:
         return None
     days = missing_usd / situation.pace_usd
-    return PACE_SPAN * float(days) if days < 3650 else None
+    return PACE_SPAN * float(days) if days * 24 < HOURS_MAX else None
 
 
 def _until_over_age(situation: Situation, policy: Policy) -> timedelta | None:
@@ -47,3 +52,14 @@ def _until_over_age(situation: Situation, policy: Policy) -> timedelta | None:
         return None
     limit = timedelta(hours=float(policy.max_age_hours))
     return max(limit - situation.oldest_age, timedelta(0))
+
+
+def _until_worthwhile(situation: Situation, policy: Policy) -> timedelta | None:
+    """When the cost rule lets what waits now go; what comes in until then makes it sooner."""
+    cost_usd = situation.last_check["swap_cost_usd"] if situation.last_check else None
+    if policy.cost_ratio is None or not cost_usd or situation.oldest_age is None or situation.pending_usd <= 0:
+        return None
+    hours = policy.cost_ratio.tau_hours * (cost_usd / (policy.cost_ratio.start * situation.pending_usd)).ln()
+    if hours > HOURS_MAX:
+        return None
+    return max(timedelta(hours=float(hours)) - situation.oldest_age, timedelta(0))

@@ -108,7 +108,7 @@ def read_document(text: str) -> dict[str, Any]:
 
 def write_document(document: Mapping[str, Any]) -> str:
     """Write a JSON object, amounts as strings."""
-    return json.dumps({key: plain(value) if isinstance(value, Decimal) else value for key, value in document.items()})
+    return json.dumps(document, default=plain)
 
 
 def read_in_force() -> InForce | None:

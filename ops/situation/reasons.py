@@ -17,6 +17,7 @@ SAID: Final[dict[str, tuple[str, str]]] = {
     "forced": ("it was forced", ""),
     "over_age": ("the oldest payment had waited for as long as the policy lets it", ""),
     "payment_count": ("as many payments waited as the policy lets wait", ""),
+    "cost_ratio": ("a swap cost little enough beside what waited, by the policy's cost_ratio", ""),
     "below_threshold": (
         "the pending dollars do not reach the threshold",
         "./microbatch threshold set DOLLARS, or one batch below it: ./microbatch trigger --force",

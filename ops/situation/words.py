@@ -127,10 +127,20 @@ def _lever_facts(situation: Situation) -> Iterator[Fact]:
     source = situation.levers["threshold_source"]
     source = source.replace("secret", "the secret")
     yield "threshold", f"{dollars(situation.levers['threshold_usd'])}, from {source}"
-    yield "policy", rules(policy_in_force(situation))
+    policy = policy_in_force(situation)
+    yield "policy", rules(policy)
+    if policy.cost_ratio:
+        yield "", _cost_text(situation)
     for act in situation.lever_acts:
         new = json.loads(act["detail"] or "{}").get("new", "")
         yield "", f"{act['act']} {shown(new)} by {shown(act['by_whom'])}: from the next check on"
+
+
+def _cost_text(situation: Situation) -> str:
+    cost_usd = situation.last_check["swap_cost_usd"] if situation.last_check else None
+    if cost_usd is None:
+        return "cost_ratio says nothing yet: no swap's cost is known; see ./microbatch savings"
+    return f"cost_ratio goes by {dollars(cost_usd)} a swap, as the last one cost"
 
 
 def _check_facts(situation: Situation) -> Iterator[Fact]:

@@ -13,7 +13,7 @@ from ops.steering.evidence import make_context
 from shared.errors import NoQuote
 from shared.flow.breaker import is_breaker_open
 from shared.flow.check import list_batches_to_resume
-from shared.flow.check_record import Snapshot, get_total_pending_usd
+from shared.flow.check_record import Snapshot, get_swap_cost_usd, get_total_pending_usd
 from shared.flow.context import CheckContext
 from shared.flow.opening import Opening
 from shared.flow.threshold_and_policy import get_micro_batch_policy, get_micro_batch_threshold
@@ -104,7 +104,8 @@ def forecast_check(*, forced: bool) -> Forecast:
             threshold = get_micro_batch_threshold(dependencies.secrets, session)
             now = check.now()
             pending = get_total_pending_usd(session, policy.policy, now)
-            return _forecast(check, Snapshot(pending, threshold, policy, forced, now))
+            swap_cost_usd = get_swap_cost_usd(session, policy.policy)
+            return _forecast(check, Snapshot(pending, threshold, policy, forced, now, swap_cost_usd))
     finally:
         dependencies.database.close()
 

@@ -14,7 +14,13 @@ from shared.flow.batch.trouble import contain
 from shared.flow.batches import read_batch
 from shared.flow.breaker import is_breaker_open
 from shared.flow.check_lock import CHECK_LOCK
-from shared.flow.check_record import Snapshot, get_total_pending_usd, log_check, record_waiting
+from shared.flow.check_record import (
+    Snapshot,
+    get_swap_cost_usd,
+    get_total_pending_usd,
+    log_check,
+    record_waiting,
+)
 from shared.flow.context import OPENING_FOR, RESUMING_FOR, CheckContext, CheckDependencies
 from shared.flow.fence import CheckFence
 from shared.flow.opening import Opening
@@ -87,7 +93,10 @@ def _run_alone(dependencies: CheckDependencies, session: Session, *, forced: boo
     threshold = get_micro_batch_threshold(dependencies.secrets, session)
     now = check.now()
     pending = get_total_pending_usd(session, policy.policy, now)
-    opening = Opening(check, Snapshot(pending, threshold, policy, forced, now, check.fence.number_read))
+    swap_cost_usd = get_swap_cost_usd(session, policy.policy)
+    opening = Opening(
+        check, Snapshot(pending, threshold, policy, forced, now, check.fence.number_read, swap_cost_usd=swap_cost_usd)
+    )
     reason = blocked_by or opening.open_what_is_due()
     if not opening.opened:
         record_waiting(session, opening.snapshot, reason, now)

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from shared import logs
@@ -28,6 +29,7 @@ class Snapshot:
     forced: bool
     now: datetime
     fence_number: int | None = None
+    swap_cost_usd: Decimal | None = None  # what the policy's cost rule goes by; None where there is none
 
     @property
     def oldest_age_s(self) -> int:
@@ -47,6 +49,7 @@ class Snapshot:
             "threshold_usd": self.threshold.threshold_usd,
             "threshold_source": self.threshold.source,
             "policy": self.policy.recorded,
+            "swap_cost_usd": self.swap_cost_usd,
             "forced": self.forced,
             "fence_number": self.fence_number,
         }
@@ -80,6 +83,7 @@ _NOTHING_SEEN: Final[dict[str, Any]] = dict.fromkeys(
         "threshold_source",
         "policy",
         "fence_number",
+        "swap_cost_usd",
     )
 ) | {"forced": False}
 
@@ -97,6 +101,12 @@ def get_total_pending_usd(session: Session, policy: Policy, now: datetime) -> Pe
     left_out = session.rows("list_unclaimable_payments", now=now, usd_max=usd_max, first_max=FIRST_IDS_MAX)
     log_unclaimable(left_out)
     return Pending(**row, unclaimable=count_by_reason(left_out))
+
+
+def get_swap_cost_usd(session: Session, policy: Policy) -> Decimal | None:
+    """Read what a swap cost last, for a policy that goes by it: ChangeNow is not asked before a batch is due."""
+    row = session.row("get_last_swap_cost") if policy.cost_ratio else None
+    return row["fixed_cost_usd"] if row else None
 
 
 def count_by_reason(left_out: Iterable[Row]) -> Mapping[str, int]:

@@ -81,6 +81,7 @@ class Opening:
             forced=self.snapshot.forced,
             in_flight=row["batches"],
             now=self.snapshot.now,
+            swap_cost_usd=self.snapshot.swap_cost_usd,
         )
 
     def _open_one(self) -> Batch:

@@ -25,6 +25,17 @@ class Threshold:
 
 
 @dataclass(frozen=True)
+class CostRatio:
+    """The fee-aware rule: open once a swap's fixed cost is at most *start* of the pending dollars.
+
+    What may be paid grows by a factor of e with every *tau_hours* that the oldest payment has waited.
+    """
+
+    start: Decimal
+    tau_hours: Decimal
+
+
+@dataclass(frozen=True)
 class Policy:
     """The secret MICRO_BATCH_POLICY; None switches a rule off."""
 
@@ -35,6 +46,7 @@ class Policy:
     max_in_flight: int | None = None
     quote_deviation_pct: Decimal = Decimal(20)
     max_lost_deposits: int = 2
+    cost_ratio: CostRatio | None = None
 
 
 class PolicySource(Enum):
@@ -104,8 +116,7 @@ def policy_on_record(recorded: str | None) -> PolicyInForce:
 
 def policy_text(policy: Policy) -> str:
     """Write a policy as the document that parse_policy reads."""
-    values = asdict(policy).items()
-    return json.dumps({key: plain(value) if isinstance(value, Decimal) else value for key, value in values})
+    return json.dumps(asdict(policy), default=plain)
 
 
 def _read_flag(key: str, value: Any) -> bool:
@@ -150,6 +161,17 @@ def _read_percent(key: str, value: Any) -> Decimal:
     return percent
 
 
+def _read_cost_ratio(key: str, value: Any) -> CostRatio | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.keys() != {"start", "tau_hours"}:
+        raise LeverInvalid(f"the policy's {key} is not an object of start and tau_hours")
+    start, tau_hours = (_read_positive(f"{key}.{name}", value[name]) for name in ("start", "tau_hours"))
+    if start is None or tau_hours is None or start > 1:
+        raise LeverInvalid(f"the policy's {key} needs a start above 0 and up to 1, and a tau_hours above 0")
+    return CostRatio(start, tau_hours)
+
+
 _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "paused": _read_flag,
     "max_age_hours": _read_positive,
@@ -158,4 +180,5 @@ _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "max_in_flight": _read_whole,
     "quote_deviation_pct": _read_percent,
     "max_lost_deposits": _read_count,
+    "cost_ratio": _read_cost_ratio,
 }

@@ -11,6 +11,7 @@ class Reason(StrEnum):
     FORCED = "forced"
     OVER_AGE = "over_age"
     PAYMENT_COUNT = "payment_count"
+    COST_RATIO = "cost_ratio"
     BELOW_THRESHOLD = "below_threshold"
     POLICY_UNREADABLE = "policy_unreadable"
     CUT_OVER_PENDING = "cut_over_pending"
@@ -31,7 +32,9 @@ class Reason(StrEnum):
     CHECK_IN_PROGRESS = "check_in_progress"
 
 
-OPENING: Final = frozenset({Reason.THRESHOLD_REACHED, Reason.FORCED, Reason.OVER_AGE, Reason.PAYMENT_COUNT})
+OPENING: Final = frozenset(
+    {Reason.THRESHOLD_REACHED, Reason.FORCED, Reason.OVER_AGE, Reason.PAYMENT_COUNT, Reason.COST_RATIO}
+)
 
 
 class LeftOut(StrEnum):

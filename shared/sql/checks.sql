@@ -2,13 +2,13 @@
 -- One row a check, whatever it decided.
 INSERT INTO threshold_checks (
     checked_at, pending_usd, pending_payments, oldest_pending_at, oldest_pending_age_s, unclaimable_payments,
-    unclaimable_by_reason, threshold_usd, threshold_source, policy, forced, decision, reason, batch_conversion_id,
-    batches_opened, fence_number)
+    unclaimable_by_reason, threshold_usd, threshold_source, policy, swap_cost_usd, forced, decision, reason,
+    batch_conversion_id, batches_opened, fence_number)
 VALUES (
     CAST(:now AS timestamptz), CAST(:pending_usd AS numeric), CAST(:pending_payments AS integer),
     CAST(:oldest_at AS timestamptz), CAST(:oldest_age_s AS bigint), CAST(:unclaimable_payments AS integer),
     CAST(:unclaimable_by_reason AS text), CAST(:threshold_usd AS numeric), CAST(:threshold_source AS varchar),
-    CAST(:policy AS text), CAST(:forced AS boolean),
+    CAST(:policy AS text), CAST(:swap_cost_usd AS numeric), CAST(:forced AS boolean),
     :decision, :reason, CAST(:batch_conversion_id AS uuid), :batches_opened, CAST(:fence_number AS bigint))
 RETURNING id;
 
@@ -32,3 +32,12 @@ LIMIT 1;
 -- name: get_last_valid_policy
 -- The policy that held in the last check that looked (it has a threshold); empty where none was ever valid.
 SELECT policy FROM threshold_checks WHERE threshold_usd IS NOT NULL ORDER BY id DESC LIMIT 1;
+
+-- name: get_last_swap_cost
+-- What a swap costs whatever its size, by the newest batch whose quote told it; what is more than a hundred batches ago says
+-- nothing about now.
+SELECT fixed_cost_usd
+FROM (SELECT id, fixed_cost_usd FROM batch_costs ORDER BY id DESC LIMIT 100) AS newest
+WHERE fixed_cost_usd > 0
+ORDER BY id DESC
+LIMIT 1;

@@ -20,7 +20,7 @@ run "the_initial_threshold_is_twenty_dollars" {
     error_message = "The first version of MICRO_BATCH_THRESHOLD_USD is 20.00."
   }
   assert {
-    condition     = jsondecode(nonsensitive(google_secret_manager_secret_version.seed["MICRO_BATCH_POLICY"].secret_data)) == { paused = true, max_age_hours = null, max_payments = null, max_batch_usd = null, max_in_flight = null, quote_deviation_pct = 20 }
+    condition     = jsondecode(nonsensitive(google_secret_manager_secret_version.seed["MICRO_BATCH_POLICY"].secret_data)) == { paused = true, cost_ratio = null, max_age_hours = null, max_payments = null, max_batch_usd = null, max_in_flight = null, quote_deviation_pct = 20 }
     error_message = "The first policy pauses and switches nothing else on, every key written out."
   }
 }

@@ -112,6 +112,7 @@ run "wrong_values_second" {
     var.adopt,
     var.alert_limits,
     var.function_settings,
+    var.policy,
     var.runtime,
     var.secret_names,
     var.suffix,
@@ -127,6 +128,8 @@ run "wrong_values_second" {
     alert_limits = { no_batch_h = 48 }
     # a statement longer than the function
     function_settings = { database_statement_timeout_s = 300 }
+    # a swap that may cost more than all that waits
+    policy = { cost_ratio = { start = 1.5, tau_hours = 12 } }
     # a runtime too old
     runtime = "python310"
     # an id that is a path

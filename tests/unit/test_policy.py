@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
 from shared.errors import LeverInvalid
 from shared.model.decision import Pending, decide
 from shared.model.money import is_within
-from shared.model.policy import Policy, parse_policy, parse_threshold, policy_text
+from shared.model.policy import CostRatio, Policy, parse_policy, parse_threshold, policy_text
 from shared.model.reasons import Reason
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -20,7 +21,14 @@ def waiting(pending_usd: str, payments: int = 2, age: timedelta = timedelta(minu
     return Pending(payments, Decimal(pending_usd), NOW - age)
 
 
-def decided(pending: Pending, *, policy: Policy | None = None, forced: bool = False, in_flight: int = 0) -> Reason:
+def decided(
+    pending: Pending,
+    *,
+    policy: Policy | None = None,
+    forced: bool = False,
+    in_flight: int = 0,
+    swap_cost_usd: str | None = None,
+) -> Reason:
     """Decide at a threshold of $20."""
     return decide(
         pending,
@@ -29,6 +37,7 @@ def decided(pending: Pending, *, policy: Policy | None = None, forced: bool = Fa
         forced=forced,
         in_flight=in_flight,
         now=NOW,
+        swap_cost_usd=None if swap_cost_usd is None else Decimal(swap_cost_usd),
     )
 
 
@@ -53,6 +62,10 @@ def test_a_policy_is_read_and_written() -> None:
     policy = parse_policy(b'{"paused": true, "max_age_hours": 1.5, "max_payments": 100, "quote_deviation_pct": 5}')
     assert policy == Policy(True, Decimal("1.5"), 100, None, None, Decimal(5))
     assert parse_policy(policy_text(policy).encode()) == policy
+    policy = parse_policy(b'{"cost_ratio": {"start": 0.05, "tau_hours": "12"}}')
+    assert policy.cost_ratio == CostRatio(Decimal("0.05"), Decimal(12))
+    assert parse_policy(policy_text(policy).encode()) == policy
+    assert parse_policy(b'{"cost_ratio": null}') == Policy()
 
 
 @pytest.mark.parametrize(
@@ -75,6 +88,16 @@ def test_a_policy_is_read_and_written() -> None:
         b'{"quote_deviation_pct": null}',
         b'{"quote_deviation_pct": 101}',
         b'{"max_payments": 5, "oops": 1}',
+        b'{"cost_ratio": 0.05}',
+        b'{"cost_ratio": {}}',
+        b'{"cost_ratio": {"start": 0.05}}',
+        b'{"cost_ratio": {"start": 0.05, "tau_hours": null}}',
+        b'{"cost_ratio": {"start": 0, "tau_hours": 12}}',
+        b'{"cost_ratio": {"start": 1.01, "tau_hours": 12}}',
+        b'{"cost_ratio": {"start": true, "tau_hours": 12}}',
+        b'{"cost_ratio": {"start": 0.05, "tau_hours": -1}}',
+        b'{"cost_ratio": {"start": 0.05, "tau_hours": 12, "stop": 1}}',
+        b'{"cost_ratio": [0.05, 12]}',
         b"\xff",
         b"[" * 100_000,
     ],
@@ -99,6 +122,26 @@ def test_each_other_way_to_open() -> None:
     assert decided(waiting("5", payments=3), policy=Policy(max_payments=3)) == Reason.PAYMENT_COUNT
     nothing = replace(waiting("0", payments=0), oldest_at=None)
     assert decided(nothing, forced=True, policy=Policy(max_payments=1)) == Reason.BELOW_THRESHOLD
+
+
+def test_a_swap_that_costs_little_beside_what_waits() -> None:
+    """K / pending <= start x e^(age / tau): at once where it is small enough, later where it is not; never unknown."""
+    policy = Policy(cost_ratio=CostRatio(start=Decimal("0.05"), tau_hours=Decimal(12)))
+    at_once = waiting("10", age=timedelta(0))
+    assert decided(at_once, policy=policy, swap_cost_usd="0.5") == Reason.COST_RATIO
+    assert decided(at_once, policy=policy, swap_cost_usd="0.50000001") == Reason.BELOW_THRESHOLD
+    dear = partial(decided, policy=policy, swap_cost_usd="1")  # twice what may be at once: 12 h x ln 2 = 8 h 19 min
+    assert dear(waiting("10", age=timedelta(hours=8, minutes=19))) == Reason.BELOW_THRESHOLD
+    assert dear(waiting("10", age=timedelta(hours=8, minutes=20))) == Reason.COST_RATIO
+    assert dear(waiting("10", age=timedelta(days=3650))) == Reason.COST_RATIO
+    for unknown in (None, "0"):
+        assert decided(waiting("19", age=timedelta(days=3650)), policy=policy, swap_cost_usd=unknown) == (
+            Reason.BELOW_THRESHOLD
+        )
+    assert dear(waiting("20")) == Reason.THRESHOLD_REACHED
+    assert dear(waiting("0", payments=0)) == Reason.BELOW_THRESHOLD
+    held = replace(policy, max_in_flight=1)
+    assert decided(at_once, policy=held, swap_cost_usd="0.5", in_flight=1) == Reason.IN_FLIGHT_LIMIT
 
 
 def test_what_holds_a_batch_back() -> None:

@@ -2,10 +2,10 @@
 
 import click
 
+from ops.books.digests import keep_digest
 from ops.command_line.answers import Answer, answering, tell
 from ops.command_line.batch_names import BatchName, find_batch
 from ops.command_line.database import opened_database
-from ops.receipts.digests import keep_digest
 
 
 @click.command()

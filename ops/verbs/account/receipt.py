@@ -2,10 +2,10 @@
 
 import click
 
+from ops.books.receipt import make_receipt
+from ops.books.verify import in_words
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
-from ops.receipts.receipt import make_receipt
-from ops.receipts.verify import in_words
 
 
 @click.command()
@@ -14,7 +14,7 @@ from ops.receipts.verify import in_words
 def command(payment: int) -> Answer:
     """Show what one payment got, and why.
 
-    With --json it is the receipt to give to a client, who checks it with ops/receipts/verify.py alone.
+    With --json it is the receipt to give to a client, who checks it with ops/books/verify.py alone.
     """
     with opened_database() as database:
         receipt = make_receipt(database, payment)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from ops.books.verify import NotTrueError, in_words, verify
 from ops.command_line.answers import Answer, answering
 from ops.command_line.failures import NotDone
-from ops.receipts.verify import NotTrueError, in_words, verify
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """Threshold and policy as operators set them, and as they go wrong."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -206,3 +207,37 @@ def test_the_guards_tolerance_is_the_policys(rig: Rig) -> None:
     rig.set_policy('{"quote_deviation_pct": 0.1}')
     rig.pay("25.00")
     assert rig.check().reason == Reason.QUOTE_REFUSED
+
+
+def test_a_swap_that_costs_little_beside_what_waits_opens_a_batch(rig: Rig) -> None:
+    """By what the newest batch's quote told; silent while none has told anything, and with its figure on record."""
+    rig.set_policy('{"cost_ratio": {"start": 0.03, "tau_hours": 12}}')
+    rig.pay("11.00", age=timedelta(hours=11))
+    assert rig.check().reason == Reason.BELOW_THRESHOLD
+    assert rig.checks()[-1]["swap_cost_usd"] is None
+    assert rig.check(forced=True).reason == Reason.FORCED
+    assert rig.check().reason == Reason.BELOW_THRESHOLD  # nothing waits
+    rig.pay("9.00")
+    assert rig.check().reason == Reason.BELOW_THRESHOLD  # 0.31 of 9.00 is 3.4 %
+    rig.clock.forward(hours=2)
+    assert rig.check().reason == Reason.COST_RATIO
+    row = rig.checks()[-1]
+    assert abs(row["swap_cost_usd"] - Decimal("0.31")) < Decimal("0.001")
+    assert rig.batches()[-1]["opened_because"] == "cost_ratio"
+    assert json.loads(row["policy"])["cost_ratio"] == {"start": "0.03", "tau_hours": "12"}
+
+
+def test_a_cost_of_long_ago_is_not_gone_by(rig: Rig) -> None:
+    """A hundred batches whose quotes told nothing: the rule is silent again."""
+    rig.set_policy('{"cost_ratio": {"start": 0.99, "tau_hours": 1}}')
+    rig.pay("25.00")
+    rig.check()
+    rig.sql(
+        "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, conversion_status,"
+        " opened_because, payments_count, amount_eth, quoted_usdt) SELECT gen_random_uuid(), 5, 5, 'pending', 'forced',"
+        " 1, 1, 5 FROM generate_series(1, 100)"
+    )
+    rig.pay("5.00")
+    rig.peers.exchange.faults.add(method="POST /exchange", action=faults.status(503), times=None)
+    rig.check()
+    assert rig.checks()[-1]["swap_cost_usd"] is None

@@ -5,8 +5,9 @@ import re
 import shlex
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,14 +38,17 @@ def test_the_path_leads_to_the_last_digit(
     samples = {"CLIENT": "client", "PAYMENT": str(payments[1]), "BATCH": str(batch["batch_conversion_id"])}
     monkeypatch.chdir(tmp_path)
     told = {line: typed(line, samples, shell, tmp_path) for line in commands()}
-    assert len(told) == 10
+    assert len(told) == 13
     with (tmp_path / "payments.csv").open(newline="") as lines:
         shares = {row["payment_id"]: row["share_usdt"] for row in csv.DictReader(lines)}
     share = shares[str(payments[1])]
     assert sum(map(Decimal, shares.values())) == Decimal("32.123457")
     for line in ("./microbatch payment PAYMENT", "./microbatch receipt PAYMENT"):
         assert share in told[line]
-    assert f"share {share} USDT" in told["python3 ops/receipts/verify.py receipt.json"]
+    statement = told["./microbatch statement CLIENT --month 2026-11"]
+    assert share.rstrip("0") in statement
+    assert "3 payments  $32.77000001  32.12345700 USDT" in statement
+    assert f"share {share} USDT" in told["python3 ops/books/verify.py receipt.json"]
     with (tmp_path / "batches.csv").open(newline="") as lines:
         (row,) = csv.DictReader(lines)
     assert Decimal(row["received_usdt"]) == Decimal("32.123457")
@@ -60,10 +64,8 @@ def typed(line: str, samples: dict[str, str], shell: Shell, folder: Path) -> str
         return done.stdout
     assert words[0] == "./microbatch"
     # The page's month is any month: the batch of this test is of today.
-    arguments = [
-        "2000-01-01" if words[i - 1] == "--since" else "2999-01-01" if words[i - 1] == "--until" else word
-        for i, word in enumerate(words)
-    ][1:]
+    of_today = {"--since": "2000-01-01", "--until": "2999-01-01", "--month": f"{datetime.now(UTC):%Y-%m}"}
+    arguments = [of_today.get(before, word) for before, word in pairwise(words)]
     answer = shell(*arguments)
     assert answer.code == 0, f"{line}: {answer.err}"
     if target:

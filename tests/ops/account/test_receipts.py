@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ops.receipts import verify as standalone
-from ops.receipts.verify import NotTrueError, verify, written
+from ops.books import verify as standalone
+from ops.books.verify import NotTrueError, verify, written
 from shared.model.money import distribute_usdt_proportionally
 from tests.ops.conftest import Shell
 from tests.rig import Rig

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.receipts.tree import Tree
-from ops.receipts.verify import NotTrueError, climb, node_hash
+from ops.books.tree import Tree
+from ops.books.verify import NotTrueError, climb, node_hash
 
 
 def leaf(number: int) -> bytes:

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.advice.arrivals import Arrivals, read_csv, sorted_arrivals
+from ops.advice.cost_rule import CostRule
 from ops.advice.replay import Levers, Opened, confirm, opens, outcome, replay, waits_us
 from shared.errors import ValueImpossible
+from shared.model.policy import CostRatio
 
 MINUTE_US = 60_000_000
 DAY_US = 24 * 60 * MINUTE_US
@@ -22,6 +24,16 @@ LEVERS = st.builds(
     threshold_usd=st.decimals("0.01", "200", places=2),
     max_age_hours=st.none() | st.sampled_from([Decimal("0.1"), Decimal("0.25"), Decimal(1), Decimal(24)]),
     minimum_usd=st.sampled_from([Decimal(0), Decimal(15)]),
+    cost_rule=st.none()
+    | st.builds(
+        CostRule,
+        ratio=st.builds(
+            CostRatio,
+            start=st.decimals("0.001", "1", places=3),
+            tau_hours=st.sampled_from([Decimal("0.01"), Decimal("0.3"), Decimal(12), Decimal(5000)]),
+        ),
+        swap_usd=st.decimals("0.00000001", "20", places=8),
+    ),
 )
 
 
@@ -72,6 +84,15 @@ def test_the_sums_are_those_of_the_single_payments(payments: list[tuple[int, int
     assert came_to.waited_dollar_hours == waited
     assert waits_us(came_in, levers) == sorted(wait for wait, _ in waits)
     assert came_to.longest == timedelta(microseconds=max((wait for wait, _ in waits), default=0))
+
+
+def test_the_rule_is_the_decisions_own_where_floats_cannot_tell() -> None:
+    """Exactly at the limit, and one unit below: found as the decimals say."""
+    rule = CostRule(CostRatio(Decimal("0.05"), Decimal(12)), swap_usd=Decimal("0.50000000"))
+    at_the_limit = arrivals([(0, 10 * 10**8), (600, 1)])
+    below = arrivals([(0, 10 * 10**8 - 1), (600, 1)])
+    assert next(replay(at_the_limit, Levers(Decimal(999), cost_rule=rule))).tick == at_the_limit.ticks[0]
+    assert next(replay(below, Levers(Decimal(999), cost_rule=rule))).tick == below.ticks[0] + 1
 
 
 def test_a_wrong_replay_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
+from random import Random
 from statistics import median, quantiles
 from typing import Any, Final, NamedTuple
 
 from ops.advice.arrivals import Arrivals
 from ops.advice.costs import Prices, dollars_an_hour, economic_threshold_usd
-from ops.advice.judgement import Tried, cheapest, try_all
-from ops.advice.recommendation import Line, Recommendation, choices_around
+from ops.advice.judgement import Tried, cheapest, saving, try_all
+from ops.advice.recommendation import SEED, Line, Recommendation, choices_around, cost_choices
 from ops.advice.replay import Levers, outcome
 from tests.ops.economics.traffic import poisson
 
@@ -108,7 +109,7 @@ def _days(file: Path) -> Iterator[tuple[str, tuple[Decimal, Decimal]]]:
 def recommendation(advice: Recommendation) -> str:
     """The choices of one advice, the recommended one among them and today's last."""
     head = (
-        "threshold", "longest age", "batches a day", "payments a batch", "wait: median, 95 %, longest",
+        "threshold", "longest age", "cost ratio", "batches a day", "payments a batch", "wait: median, 95 %, longest",
         "fixed costs saved", "waiting", "both costs", "at risk a batch",
     )  # fmt: skip
     lines = [*advice.lines, advice.today]
@@ -124,30 +125,35 @@ def _line(line: Line, advice: Recommendation) -> list[str]:
     mark = "**" if line.levers == advice.best.levers else ""
     name = f"{mark}${line.levers.threshold_usd:.0f}{mark}" + (" today" if line is advice.today else "")
     age = f"{line.levers.max_age_hours} h" if line.levers.max_age_hours else "-"
+    rule = line.levers.cost_rule
+    ratio = f"{rule.ratio.start}, {rule.ratio.tau_hours} h" if rule else "-"
     waits = ", ".join(_hours(wait.total_seconds()) for wait in (line.wait_median, line.wait_95, line.wait_longest))
     amounts = (line.saved_usd_a_day, line.waiting_usd_a_day, line.cost_usd_a_day, line.at_risk_usd)
     return [
-        name, age, f"{line.batches_a_day:.1f}", f"{line.payments_a_batch:.1f}", waits,
+        name, age, ratio, f"{line.batches_a_day:.1f}", f"{line.payments_a_batch:.1f}", waits,
         *(f"${amount:,.2f}" for amount in amounts),
     ]  # fmt: skip
 
 
 def families(traffic: Sequence[tuple[str, Arrivals]]) -> str:
-    """By sum alone, by age alone, by whichever comes first: each tuned on the first half, judged on the second."""
-    head = ("traffic", "sum alone", "age alone", "sum or age")
+    """By sum, by age, by either, by a swap's cost: each tuned on the first half, judged on the second."""
+    head = ("traffic", "sum alone", "age alone", "sum or age", "cost ratio", "cost ratio against sum or age")
     return table(head, [(name, *_families(arrivals)) for name, arrivals in traffic])
 
 
 def _families(arrivals: Arrivals) -> Iterable[str]:
     first, rest = arrivals.split(0.5)
-    choices = choices_around(economic_threshold_usd(PRICES, dollars_an_hour(arrivals)), TODAY)
+    economic_usd = economic_threshold_usd(PRICES, dollars_an_hour(arrivals))
+    choices = choices_around(economic_usd, TODAY)
     by_sum = [levers for levers in choices if levers.max_age_hours is None]
     ages = dict.fromkeys(levers.max_age_hours for levers in choices if levers.max_age_hours)
     by_age = [Levers(NEVER_USD, age) for age in ages]
-    for tried in (by_sum, by_age, choices):
-        best = cheapest(try_all(first, tried, PRICES))
-        assert best is not None
-        yield _judged(rest, best)
+    by_cost = cost_choices(economic_usd, TODAY, PRICES.swap_usd)
+    found = [cheapest(try_all(first, tried, PRICES)) for tried in (by_sum, by_age, choices, by_cost)]
+    best = [one for one in found if one is not None]
+    yield from (_judged(rest, one) for one in best)
+    _, _, either, cost = best
+    yield saving(rest, PRICES, today=either.levers, instead=cost.levers, chance=Random(SEED)).words()
 
 
 def _judged(rest: Arrivals, best: Tried) -> str:

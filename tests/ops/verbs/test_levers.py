@@ -83,9 +83,12 @@ def test_a_policy_is_made_rule_by_rule(rig: Rig, shell: Shell) -> None:
         "max_payments": 50,
         "max_batch_usd": "5000.25",
     }
+    rule = '{"start": 0.05, "tau_hours": 12}'
+    assert shell("policy", "set", f"cost_ratio={rule}", "--yes").code == 0
+    assert json.loads(newest(shell, "policy"))["cost_ratio"] == {"start": "0.05", "tau_hours": 12}
     assert shell("policy", "set", "max_age_hours=null", "--yes").code == 0
     assert "max_age_hours" not in json.loads(newest(shell, "policy"))
-    for bad in ("pause=true", "max_payments=0", "paused=maybe", "max_age_hours=NaN"):
+    for bad in ("pause=true", "max_payments=0", "paused=maybe", "max_age_hours=NaN", "cost_ratio=0.05"):
         typed = shell("policy", "set", bad, "--yes")
         assert typed.code == 1, bad
         assert "policy" in typed.err
@@ -93,6 +96,7 @@ def test_a_policy_is_made_rule_by_rule(rig: Rig, shell: Shell) -> None:
     assert shell("policy", "set").code == 2
     rig.check()
     assert json.loads(rig.checks()[-1]["policy"])["max_payments"] == 50
+    assert "cost_ratio=(start 0.05, tau_hours 12)" in shell("policy", "show").out
 
 
 def test_pause_and_resume(rig: Rig, shell: Shell) -> None:

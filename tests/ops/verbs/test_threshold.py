@@ -63,7 +63,7 @@ def test_what_is_recommended_is_set_once_agreed_to(rig: Rig, shell: Shell) -> No
     assert shell("threshold", "show", "--json").document["set"] == best["threshold_usd"]
     policy = json.loads(shell("policy", "show", "--json").document["set"])
     assert policy.pop("max_payments") == 500
-    assert policy == ({"max_age_hours": best["max_age_hours"]} if best["max_age_hours"] else {})
+    assert policy == {name: best[name] for name in ("max_age_hours", "cost_ratio") if best[name] is not None}
     assert {row["by_whom"] for row in rig.sql("SELECT by_whom FROM operator_acts")} == {"ann"}
 
 

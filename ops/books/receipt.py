@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from ops.books.digests import keep_digest
+from ops.books.verify import KIND, arithmetic
 from ops.command_line.failures import NotDone
-from ops.receipts.digests import keep_digest
-from ops.receipts.verify import KIND, arithmetic
 from shared.outside.database import Database
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ops.books.tree import Tree
+from ops.books.verify import batch_digest
 from ops.command_line.failures import NotDone
 from ops.command_line.text import instant
-from ops.receipts.tree import Tree
-from ops.receipts.verify import batch_digest
 from shared.flow import events
 from shared.outside.database import Database, Transaction
 
@@ -31,6 +31,14 @@ class Digest:
     def hexadecimal(self) -> str:
         """The digest itself."""
         return batch_digest(self.batch, self.root)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A digest that is on record, and when it was made."""
+
+    hexadecimal: str
+    made_at: datetime
 
 
 def make_digest(transaction: Transaction, batch_conversion_id: uuid.UUID, payment_id: int | None = None) -> Digest:
@@ -61,16 +69,25 @@ def _leaves(transaction: Transaction, batch_conversion_id: uuid.UUID) -> Iterato
 
 def keep_digest(database: Database, batch_conversion_id: uuid.UUID, payment_id: int | None = None) -> Digest:
     """Compute a digest and store it where it is not stored yet; raises NotDone where another one is on record."""
+    digest, stored = compare_digest(database, batch_conversion_id, payment_id)
+    if stored is not None and stored.hexadecimal != digest.hexadecimal:
+        raise NotDone(
+            f"batch {batch_conversion_id} no longer gives its digest of {instant(stored.made_at)}: "
+            "somebody has changed it or its payments since"
+        )
+    return digest
+
+
+def compare_digest(
+    database: Database, batch_conversion_id: uuid.UUID, payment_id: int | None = None
+) -> tuple[Digest, Stored | None]:
+    """Compute a digest, and store it where none is on record; returned is also the one that was there before."""
     with database.transaction() as transaction:
         transaction.row("lock_digest", batch_conversion_id=batch_conversion_id)
         digest = make_digest(transaction, batch_conversion_id, payment_id)
-        stored = transaction.row("get_digest", batch_conversion_id=batch_conversion_id)
-        if stored is None:
-            facts = {"batch_conversion_id": batch_conversion_id, "digest": digest.hexadecimal}
-            events.record(transaction, EVENT, facts | {"payments": digest.batch["payments"]}, datetime.now(UTC))
-        elif json.loads(stored["data"])["digest"] != digest.hexadecimal:
-            raise NotDone(
-                f"batch {batch_conversion_id} no longer gives its digest of {instant(stored['occurred_at'])}: "
-                "somebody has changed it or its payments since"
-            )
-    return digest
+        row = transaction.row("get_digest", batch_conversion_id=batch_conversion_id)
+        if row is not None:
+            return digest, Stored(json.loads(row["data"])["digest"], row["occurred_at"])
+        facts = {"batch_conversion_id": batch_conversion_id, "digest": digest.hexadecimal}
+        events.record(transaction, EVENT, facts | {"payments": digest.batch["payments"]}, datetime.now(UTC))
+    return digest, None

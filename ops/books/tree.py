@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ops.receipts.verify import node_hash
+from ops.books.verify import node_hash
 
 
 class _Branch(NamedTuple):

@@ -1,0 +1,1 @@
+"""What became of every cent: receipts and digests, a client's statement, a month's close."""
