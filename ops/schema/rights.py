@@ -30,6 +30,7 @@ RIGHTS: Final = (
     ("SELECT, INSERT", "released_payments"),
     ("SELECT", "operator_acts"),
     ("SELECT", "cut_over"),
+    ("SELECT", "batch_costs"),
 )
 """By table or view, in the schema of the installation."""
 
