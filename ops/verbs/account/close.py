@@ -23,9 +23,9 @@ from shared.model.money import dollars, plain
 @acting("close")
 @answering
 def command(month: Month, act: Act) -> Answer:
-    """Close a month: sums, digest, what is open; again: what changed since.
+    """Close a month, or say what changed since it was closed.
 
-    Exits 1 where a batch no longer gives the digest that was published of it.
+    It adds the payments up and says what is open; a batch that no longer gives its digest is exit code 1.
     """
     if month.until > datetime.now(UTC):
         raise NotDone(f"{month} is not over")

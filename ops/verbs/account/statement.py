@@ -34,7 +34,7 @@ LISTED_MAX: Final = 10_000
 @click.option("--csv", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write every payment here.")
 @answering
 def command(client: str, month: Month, file: Path | None) -> Answer:
-    """Show what a client's month came to.
+    """Show what a client's month came to, payment by payment.
 
     What waited before and came in is completed or waits at the end, as of the month's last instant.
     """
