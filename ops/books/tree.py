@@ -1,5 +1,6 @@
 """A Merkle tree grown leaf by leaf, in memory that does not grow with it (RFC 9162's tree)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ops.books.verify import node_hash
@@ -24,8 +25,24 @@ class Tree:
 
     def add(self, leaf: bytes) -> None:
         """Put a leaf behind the others."""
-        self._branches.append(_Branch(1, leaf, self._size == self._index))
-        self._size += 1
+        self._put(_Branch(1, leaf, self._size == self._index))
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Put leaves behind the others: level by level where they are a complete tree that no path goes through."""
+        count = len(leaves)
+        is_complete = count > 0 and not count & (count - 1) and not self._size % count
+        if not is_complete or (self._index is not None and self._size <= self._index < self._size + count):
+            for leaf in leaves:
+                self.add(leaf)
+            return
+        nodes = leaves
+        while len(nodes) > 1:
+            nodes = [node_hash(left, right) for left, right in zip(nodes[::2], nodes[1::2], strict=True)]
+        self._put(_Branch(count, nodes[0], holds=False))
+
+    def _put(self, branch: _Branch) -> None:
+        self._branches.append(branch)
+        self._size += branch.leaves
         while len(self._branches) > 1 and self._branches[-2].leaves == self._branches[-1].leaves:
             self._join()
 

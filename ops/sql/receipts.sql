@@ -59,7 +59,8 @@ FROM payout_accumulation
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND id < CAST(:payment_id AS integer);
 
 -- name: open_leaves
--- The leaves of a batch's tree, hashed where they are: what travels is 32 bytes a payment.
+-- The leaves of a batch's tree, hashed where they are: what travels is 32 bytes a payment, in blocks that, but for the last,
+-- are complete trees by themselves.
 DECLARE leaves NO SCROLL CURSOR FOR
 WITH earlier AS MATERIALIZED (
     SELECT released.payment_id,
@@ -69,13 +70,8 @@ WITH earlier AS MATERIALIZED (
     JOIN payout_accumulation AS payment ON payment.id = released.payment_id
     WHERE payment.batch_conversion_id = CAST(:batch_conversion_id AS uuid)
     GROUP BY released.payment_id
-)
-SELECT sha256('\x00'::bytea || convert_to(CAST(json_build_array(
-        CAST(ranked.id AS text), ranked.client_id, to_char(ranked.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        CAST(CAST(ranked.accumulated_eth AS numeric(20, 8)) AS text), CAST(ranked.rank AS text),
-        CAST(CAST(ranked.accumulated_amount_usdt AS numeric(20, 8)) AS text), COALESCE(earlier.batches, '')
-    ) AS text), 'UTF8')) AS leaf
-FROM (
+),
+ranked AS (
     SELECT payment.id, payment.client_id, payment.created_at, payment.accumulated_eth, payment.accumulated_amount_usdt,
         ROW_NUMBER() OVER (
             ORDER BY MOD(payment.accumulated_eth * (batch.actual_usdt_received * 100000000), batch.total_eth_usd) DESC,
@@ -83,13 +79,27 @@ FROM (
     FROM payout_accumulation AS payment
     JOIN batch_conversions AS batch ON batch.batch_conversion_id = payment.batch_conversion_id
     WHERE payment.batch_conversion_id = CAST(:batch_conversion_id AS uuid)
-) AS ranked
-LEFT JOIN earlier ON earlier.payment_id = ranked.id
-ORDER BY ranked.id;
+),
+hashed AS (
+    SELECT
+        ranked.id,
+        (ROW_NUMBER() OVER (ORDER BY ranked.id) - 1) / 16384 AS block,
+        sha256('\x00'::bytea || convert_to(CAST(json_build_array(
+            CAST(ranked.id AS text), ranked.client_id, to_char(ranked.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            CAST(CAST(ranked.accumulated_eth AS numeric(20, 8)) AS text), CAST(ranked.rank AS text),
+            CAST(CAST(ranked.accumulated_amount_usdt AS numeric(20, 8)) AS text), COALESCE(earlier.batches, '')
+        ) AS text), 'UTF8')) AS leaf
+    FROM ranked
+    LEFT JOIN earlier ON earlier.payment_id = ranked.id
+)
+SELECT string_agg(leaf, ''::bytea ORDER BY id) AS leaves
+FROM hashed
+GROUP BY block
+ORDER BY block;
 
 -- name: fetch_leaves
--- A bounded number at a time.
-FETCH 20000 FROM leaves;
+-- One block at a time.
+FETCH 1 FROM leaves;
 
 -- name: close_leaves
 CLOSE leaves;

@@ -63,3 +63,16 @@ def test_memory_does_not_grow_with_the_tree() -> None:
     for number in range(10_000):
         tree.add(leaf(number))
         assert len(tree._branches) <= 14
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 16, 17, 40, 64, 71])
+def test_blocks_give_the_tree_of_single_leaves(size: int) -> None:
+    """Complete blocks, cut ones, and the block that holds the leaf which is looked for: one root, one path."""
+    leaves = [bytes([number]) * 32 for number in range(size)]
+    for index in (None, *range(size)):
+        one_by_one, in_blocks = Tree(index), Tree(index)
+        for leaf in leaves:
+            one_by_one.add(leaf)
+        for first in range(0, size, 8):
+            in_blocks.extend(leaves[first : first + 8])
+        assert in_blocks.close() == one_by_one.close()
