@@ -105,7 +105,7 @@ def forecast_check(*, forced: bool) -> Forecast:
             now = check.now()
             pending = get_total_pending_usd(session, policy.policy, now)
             swap_cost_usd = get_swap_cost_usd(session, policy.policy)
-            return _forecast(check, Snapshot(pending, threshold, policy, forced, now, swap_cost_usd))
+            return _forecast(check, Snapshot(pending, threshold, policy, forced, now, swap_cost_usd=swap_cost_usd))
     finally:
         dependencies.database.close()
 
