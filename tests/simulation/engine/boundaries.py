@@ -25,6 +25,7 @@ from pg8000.core import IDLE, CoreConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 import shared
+from shared.outside import timed_http
 from shared.outside.statements import LOCKED, STATEMENTS
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def installed() -> Iterator[None]:
             ),
         ):
             stack.enter_context(patch.object(holder, name, watched))
-        for module in (http_retry, google_retry, google_retry_base):
+        for module in (http_retry, timed_http, google_retry, google_retry_base):
             stack.enter_context(patch.object(module, "time", _PlayedTime))
         yield
 
