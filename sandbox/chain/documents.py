@@ -21,14 +21,14 @@ def data(content: bytes) -> str:
     return "0x" + content.hex()
 
 
-def transaction_document(signed: SignedTransactionAPI, mined: Mined | None) -> dict[str, Any]:
+def transaction_document(signed: SignedTransactionAPI, sender: str, mined: Mined | None) -> dict[str, Any]:
     """A transaction; without *mined* it waits, and is in no block."""
     return {
         "type": TYPE,
         "chainId": quantity(CHAIN_ID),
         "hash": data(signed.hash),
         "nonce": quantity(signed.nonce),
-        "from": data(signed.sender),
+        "from": sender,
         "to": data(signed.to),
         "value": quantity(signed.value),
         "gas": quantity(signed.gas),
@@ -46,7 +46,7 @@ def receipt_document(mined: Mined) -> dict[str, Any]:
     return {
         "type": TYPE,
         "transactionHash": data(signed.hash),
-        "from": data(signed.sender),
+        "from": mined.sender,
         "to": data(signed.to),
         "contractAddress": None,
         "status": quantity(receipt.state_root == SUCCESS),

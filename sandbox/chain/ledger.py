@@ -44,6 +44,7 @@ class Mined:
     """A transaction in its block, with what it came to."""
 
     transaction: SignedTransactionAPI
+    sender: str
     receipt: ReceiptAPI
     header: BlockHeaderAPI
     index: int
@@ -57,7 +58,8 @@ class Ledger:
         self._lock = threading.RLock()
         self._keys = {account.address: PrivateKey(account.key.to_bytes(32, "big")) for account in ACCOUNTS}
         self._chain = _new_chain()
-        self._waiting: list[tuple[str, SignedTransactionAPI]] = []  # each with its sender
+        self._waiting: list[SignedTransactionAPI] = []
+        self._senders: dict[bytes, str] = {}  # by hash: to find one out by its signature takes ten milliseconds
         self._arrivals: dict[str, list[Arrival]] = defaultdict(list)
         self.mines = True
         """Whether a transaction is in a block at once; otherwise it waits until mine()."""
@@ -80,7 +82,8 @@ class Ledger:
                 access_list=(),
             )
             signed: SignedTransactionAPI = unsigned.as_signed_transaction(key)
-            self._waiting.append((sender, signed))
+            self._senders[signed.hash] = sender
+            self._waiting.append(signed)
             if self.mines:
                 self.mine()
             return f"0x{signed.hash.hex()}"
@@ -89,11 +92,11 @@ class Ledger:
         """Put what waits into one block."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-            for _, signed in waiting:
+            for signed in waiting:
                 self._chain.apply_transaction(signed)
             parent = self._chain.get_canonical_head()
             self._chain.mine_block(mix_hash=os.urandom(32), timestamp=max(int(time.time()), parent.timestamp + 1))
-            for _, signed in waiting:
+            for signed in waiting:
                 self._note_arrival(signed)
 
     def arrivals(self, address: str) -> list[Arrival]:
@@ -112,12 +115,16 @@ class Ledger:
             before = self._receipt(number, index - 1).gas_used if index else 0
             transaction = self._chain.get_canonical_transaction_by_index(number, index)
             header = self._chain.get_canonical_block_header_by_number(number)
-            return Mined(transaction, receipt, header, index, receipt.gas_used - before)
+            return Mined(transaction, self.sender(transaction), receipt, header, index, receipt.gas_used - before)
 
     def waiting(self, tx_hash: bytes) -> SignedTransactionAPI | None:
         """A transaction that is sent and in no block yet."""
         with self._lock:
-            return next((signed for _, signed in self._waiting if signed.hash == tx_hash), None)
+            return next((signed for signed in self._waiting if signed.hash == tx_hash), None)
+
+    def sender(self, signed: SignedTransactionAPI) -> str:
+        """Who sent a transaction."""
+        return self._senders[signed.hash]
 
     def transactions(self, number: int) -> list[Mined]:
         """What is in a block."""
@@ -172,7 +179,7 @@ class Ledger:
         return self._chain.get_vm(self._chain.get_canonical_block_header_by_number(BlockNumber(number))).state
 
     def _next_nonce(self, sender: str) -> int:
-        return self.nonce(sender, self.newest) + sum(waiting == sender for waiting, _ in self._waiting)
+        return self.nonce(sender, self.newest) + sum(self.sender(signed) == sender for signed in self._waiting)
 
     def _note_arrival(self, signed: SignedTransactionAPI) -> None:
         mined = self.mined(signed.hash)

@@ -38,8 +38,8 @@ def _transaction(ledger: Ledger, tx_hash: str) -> Any:
     wanted = _bytes(tx_hash, 32)
     mined, waiting = ledger.mined(wanted), ledger.waiting(wanted)
     if mined is not None:
-        return transaction_document(mined.transaction, mined)
-    return None if waiting is None else transaction_document(waiting, None)
+        return transaction_document(mined.transaction, mined.sender, mined)
+    return None if waiting is None else transaction_document(waiting, ledger.sender(waiting), None)
 
 
 def _receipt(ledger: Ledger, tx_hash: str) -> Any:
@@ -53,7 +53,7 @@ def _block(ledger: Ledger, at: str, with_transactions: bool) -> Any:
         return None
     inside = ledger.transactions(header.block_number)
     if with_transactions:
-        return block_document(header, [transaction_document(each.transaction, each) for each in inside])
+        return block_document(header, [transaction_document(each.transaction, each.sender, each) for each in inside])
     return block_document(header, [data(each.transaction.hash) for each in inside])
 
 

@@ -65,6 +65,9 @@ class ExchangeState:
     expected_eth: Decimal | None
     deposit_eth: Decimal | None  # what arrived, as the service counted it
     payin_hash: str | None  # the deposit's transaction
+    payout_hash: str | None = None  # of the USDT that it paid out
+    payout_address: str | None = None
+    refund_hash: str | None = None  # of the ETH that it sent back
 
     @property
     def deposit(self) -> dict[str, Any]:

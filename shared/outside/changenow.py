@@ -109,6 +109,9 @@ class ChangeNow:
             expected_eth=_read_amount(answer, "expectedAmountFrom"),
             deposit_eth=_read_amount(answer, "amountFrom"),
             payin_hash=_read_visible(answer.get("payinHash")),
+            payout_hash=_read_visible(answer.get("payoutHash")),
+            payout_address=_read_visible(answer.get("payoutAddress")),
+            refund_hash=_read_visible(answer.get("refundHash")),
         )
 
     def get_page_url(self, cn_api_id: str) -> str:
