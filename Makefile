@@ -17,7 +17,7 @@ INSTALLED := .venv/.installed
 .PHONY: help setup hooks lint format test long drills simulate mutants bench demo sandbox functions schema operate migrate package clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Make .venv with the pinned packages (Python 3.11+; PYTHON=python3.12 picks one).
 

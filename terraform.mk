@@ -23,7 +23,7 @@ ALLOWED = $(foreach one,$(ALLOW),--allow '$(one)')
 REVIEW = $(IN_TERRAFORM) show -json '../$(PLAN)' > '$(PLAN).json' \
   && .venv/bin/python -m ops deploy review $(ALLOWED) --file '$(PLAN)' '$(PLAN).json'
 
-.PHONY: plan prepare deploy smoke rollback lock terraform-tools terraform-test
+.PHONY: plan prepare deploy smoke rollback-revision rollback lock terraform-tools terraform-test
 
 plan: setup ## Show what a deployment would change (ENV=production); refuses a loss (ALLOW='address address').
 	$(PACKAGE)
@@ -52,6 +52,11 @@ smoke: setup ## Try what is deployed: health, then one check through the topic a
 	@mkdir -p build
 	$(IN_TERRAFORM) output -json > '$(OUTPUTS)'
 	.venv/bin/python -m ops deploy smoke '$(OUTPUTS)'
+
+rollback-revision: setup ## Give both functions' traffic back to the revisions that passed their smoke test (ENV=...).
+	@mkdir -p build
+	$(IN_TERRAFORM) output -json > '$(OUTPUTS)'
+	.venv/bin/python -m ops deploy rollback-revision '$(OUTPUTS)'
 
 rollback: setup ## Pause the schedule and list what is pending and in flight (ENV=...).
 	@mkdir -p build

@@ -40,7 +40,9 @@ output "installation" {
     callback_url     = local.swap_executed_url
     operations_job   = one([for job in module.operations : job.name])
     order_queue      = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].id
+    packages_bucket  = google_storage_bucket.packages.name
     scheduler_job    = google_cloud_scheduler_job.main.id
+    services         = { for name, function in google_cloudfunctions2_function.main : name => function.service_config[0].service }
     trigger_topic    = google_pubsub_topic.main["micro-batch-trigger"].id
   }
 }

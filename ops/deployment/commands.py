@@ -4,6 +4,7 @@
     ./microbatch deploy approved PLAN           is this the very file that was reviewed?
     ./microbatch deploy migrate PLAN.json       the plan's migrations, from here or inside the project
     ./microbatch deploy smoke OUTPUTS.json      health, then one check through the topic
+    ./microbatch deploy rollback-revision OUTPUTS.json   back to the revisions that passed it last
     ./microbatch deploy rollback OUTPUTS.json   pause the schedule, list what is under way
 
 PLAN.json is `terraform show -json PLAN`, OUTPUTS.json is `terraform output -json`. The last three
@@ -22,11 +23,12 @@ from ops.command_line.answers import Answer, answering, tell
 from ops.command_line.database import database_settings
 from ops.command_line.exits import Exit
 from ops.command_line.text import instant
-from ops.deployment.approval import approve, require_approval, withdraw
 from ops.deployment.inside import PlannedJob, migrate_inside, planned_users, smoke_inside
 from ops.deployment.installation import Installation, tasks_client
 from ops.deployment.package import ROOT
-from ops.deployment.plan_review import objections
+from ops.deployment.plan.approval import approve, require_approval, withdraw
+from ops.deployment.plan.review import objections
+from ops.deployment.revisions import Revisions
 from ops.deployment.rollback import SCHEDULER_URL, list_under_way, pause_schedule
 from ops.deployment.smoke_test import DEFAULT_PATIENCE, Patience, smoke
 from ops.verbs.install.migrate import bring_up_to_date
@@ -111,8 +113,14 @@ def migrate_database(plan: Mapping[str, Any], archive: Path) -> Answer:
 def smoke_test(outputs: Mapping[str, Any] | None, document: str | None, **given: float) -> Answer:
     """Try the deployment once: health, then one check; exit 1 when it does not work."""
     installation = Installation.read(outputs or {"installation": {"value": json.loads(document or "{}")}})
-    if installation.operations_job:
-        return smoke_inside(installation)
+    answer = smoke_inside(installation) if installation.operations_job else _smoke_from_here(installation, given)
+    if answer.exit == Exit.DONE and installation.services:
+        passed = Revisions(installation.services, installation.packages_bucket).record()
+        tell(f"on record as good: {', '.join(passed.values())}")
+    return answer
+
+
+def _smoke_from_here(installation: Installation, given: Mapping[str, float]) -> Answer:
     patience = Patience(**given)
     with closing(connect(database_settings())) as connection:
         row = smoke(installation, connection, tasks=tasks_client(), patience=patience, say=tell)
@@ -121,6 +129,17 @@ def smoke_test(outputs: Mapping[str, Any] | None, document: str | None, **given:
         f"${row['pending_usd']} pending, threshold ${row['threshold_usd']}"
     )
     return Answer({"check": row}, [said])
+
+
+@command.command("rollback-revision")
+@click.argument("outputs", type=JsonFile())
+@answering
+def rollback_revision(outputs: Mapping[str, Any]) -> Answer:
+    """Give both functions' traffic back to the revisions that last passed the smoke test."""
+    installation = Installation.read(outputs)
+    revisions = Revisions(installation.services, installation.packages_bucket).go_back(tell)
+    said = [f"{name}: {revision}" for name, revision in revisions.items()]
+    return Answer({"revisions": revisions}, [*said, "the next make deploy gives the newest ones the traffic again"])
 
 
 @command.command()

@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any, Final, Self
 from ops.command_line.answers import Answer, tell
 from ops.command_line.exits import Exit
 from ops.command_line.failures import NotDone
-from ops.deployment.approval import sha256
 from ops.deployment.installation import Installation
 from ops.deployment.job import Ended, Job
-from ops.outside.google_rest import Conflict, GoogleApi
+from ops.deployment.plan.approval import sha256
+from ops.outside.google_rest import Conflict, storage_api
 
 ADDRESS: Final = 'module.operations["job"].google_cloud_run_v2_job.main'
 USERS: Final = "module.database.google_sql_user.runtime["
-STORAGE_URL: Final = "https://storage.googleapis.com"
 ARCHIVE_SHA256: Final = "ARCHIVE_SHA256"
 
 
@@ -66,8 +64,8 @@ def migrate_inside(job: PlannedJob, archive: Path, roles: Sequence[str]) -> Answ
 
 
 def smoke_inside(installation: Installation) -> Answer:
-    """Run the smoke test in the job, on this very installation."""
-    here = json.dumps(asdict(replace(installation, operations_job=None)))
+    """Run the smoke test in the job, on this very installation; what passed is put on record from here."""
+    here = json.dumps(asdict(replace(installation, operations_job=None, services={})))
     return run_inside(str(installation.operations_job), ["deploy", "smoke", "--installation", here])
 
 
@@ -80,10 +78,10 @@ def run_inside(job: str, words: Sequence[str], environ: Mapping[str, str] | None
 
 def upload(bucket: str, name: str, content: bytes) -> None:
     """Put an object into a bucket unless it is there: its name tells its content."""
-    emulator = os.environ.get("STORAGE_EMULATOR_HOST", "").strip()
-    storage = GoogleApi(f"http://{emulator}" if emulator else STORAGE_URL)
     try:
-        storage.upload(f"/upload/storage/v1/b/{bucket}/o?uploadType=media&ifGenerationMatch=0&name={name}", content)
+        storage_api().upload(
+            f"/upload/storage/v1/b/{bucket}/o?uploadType=media&ifGenerationMatch=0&name={name}", content
+        )
     except Conflict:
         tell(f"gs://{bucket}/{name} is there already")
 

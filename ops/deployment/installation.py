@@ -21,7 +21,10 @@ class Installation:
     operations_job: str | None
     """The job that verbs run in where the database is private; None where they run here."""
     order_queue: str
+    packages_bucket: str
     scheduler_job: str
+    services: Mapping[str, str]
+    """The functions' Cloud Run services; none where what passes is not to be put on record."""
     trigger_topic: str
 
     @classmethod

@@ -1,6 +1,7 @@
 """Google's REST APIs for an operator's shell: one call with the caller's own credentials, errors as a verb ends."""
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -17,11 +18,17 @@ TIMEOUT_S: Final = 30
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 CONFLICT: Final = (409, 412)
 AWAY: Final = (408, 429)
+NOT_FOUND: Final = 404
+STORAGE_URL: Final = "https://storage.googleapis.com"
 SAID_MAX: Final = 300
 
 
 class Conflict(NotDone):
     """What was to be made is there already, or was changed meanwhile."""
+
+
+class Missing(NotDone):
+    """There is no such thing."""
 
 
 class GoogleApi:
@@ -37,6 +44,10 @@ class GoogleApi:
     def post(self, path: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send a document and return the answer's."""
         return self._call("POST", path, json.dumps(document or {}).encode())
+
+    def patch(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what the path's mask names."""
+        return self._call("PATCH", path, json.dumps(document).encode())
 
     def upload(self, path: str, content: bytes) -> dict[str, Any]:
         """Send bytes as they are; raises Conflict where a condition in the path does not hold."""
@@ -58,9 +69,17 @@ class GoogleApi:
         return document
 
 
+def storage_api() -> GoogleApi:
+    """Cloud Storage's JSON API, or the stand-in that STORAGE_EMULATOR_HOST names."""
+    emulator = os.environ.get("STORAGE_EMULATOR_HOST", "").strip()
+    return GoogleApi(f"http://{emulator}" if emulator else STORAGE_URL)
+
+
 def _failure(status: int, message: str) -> NotDone | Unavailable:
     if status in CONFLICT:
         return Conflict(message)
+    if status == NOT_FOUND:
+        return Missing(message)
     return Away(message) if status >= 500 or status in AWAY else NotDone(message)
 
 

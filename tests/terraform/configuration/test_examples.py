@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.deployment.plan_review import EXPENDABLE, GRANT_SUFFIXES, LOSSES, objections
+from ops.deployment.plan.review import EXPENDABLE, GRANT_SUFFIXES, LOSSES, objections
 from tests.terraform.tool import CONFIGURATION, Terraform, declarations, resources
 
 EXAMPLES = sorted(file.relative_to(CONFIGURATION).as_posix() for file in CONFIGURATION.glob("examples/**/*.tfvars"))

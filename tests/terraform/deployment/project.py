@@ -15,6 +15,39 @@ EXECUTION = f"{JOB}/executions/micro-batch-operations-abc12"
 VERB_MAX_S = 100
 
 
+class Services(HttpServer):
+    """Cloud Run's services and the bucket beside them, as far as traffic and its record go; and a schedule to pause."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.serving = {name: f"{name.rpartition('/')[2]}-00001-abc" for name in names}
+        self.objects: dict[str, bytes] = {}
+
+    def answer(self, request: Request) -> Answer:
+        """Answer as Cloud Run, Cloud Storage and Cloud Scheduler do."""
+        if request.path.endswith(":pause"):
+            return Answer(200, {"name": request.path, "state": "PAUSED"})
+        if request.path.startswith("/upload/"):
+            self.objects[request.query["name"]] = request.body
+            return Answer(200, {"name": request.query["name"]})
+        if request.path.startswith("/storage/"):
+            found = self.objects.get(request.path.rpartition("/")[2])
+            return Answer(404) if found is None else Answer(200, body=found)
+        return self._service(request)
+
+    def _service(self, request: Request) -> Answer:
+        name = request.path.removeprefix("/v2/")
+        serving = self.serving.setdefault(name, f"{name.rpartition('/')[2]}-00001-abc")
+        if request.method == "PATCH":
+            (target,) = json.loads(request.body)["traffic"]
+            assert request.query["updateMask"] == "traffic"
+            self.serving[name] = target["revision"]
+            return Answer(200, {"name": "operations/1"})
+        return Answer(
+            200, {"latestReadyRevision": f"{name}/revisions/{serving}", "trafficStatuses": [{"percent": 100}]}
+        )
+
+
 class Project(HttpServer):
     """One job, whose container is this very Python with the environment that it is given; a bucket beside it."""
 

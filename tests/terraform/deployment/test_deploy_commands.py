@@ -45,7 +45,9 @@ def installation(world: World) -> Installation:
         callback_url=world.function("swap_executed").url,
         operations_job=None,
         order_queue=queue_path(BATCH_QUEUE),
+        packages_bucket="packages",
         scheduler_job=JOB,
+        services={},
         trigger_topic=topic_path(CHECK_TOPIC),
     )
 

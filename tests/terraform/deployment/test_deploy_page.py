@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.wire.http_server import Answer, Request, Responder
 from sandbox.world.addresses import PROJECT
 from sandbox.world.world import Wishes, World
+from tests.terraform.deployment.project import Services
 from tests.terraform.deployment.shell import Shell
 from tests.terraform.tool import ROOT, Terraform
 
@@ -40,26 +40,22 @@ def shell(world: World, offline: Terraform, tmp_path: Path) -> Iterator[Shell]:
     """A fresh checkout, whose cloud is the world's."""
     if not shutil.which("psql") or not shutil.which("openssl"):
         pytest.skip("the page needs psql and openssl")
-    with Responder(paused) as scheduler:
+    with Services() as cloud:
         yield Shell(
             tmp_path,
             {
-                "CLOUD_SCHEDULER_URL": scheduler.url,
+                "CLOUD_RUN_URL": cloud.url,
+                "CLOUD_SCHEDULER_URL": cloud.url,
                 "CLOUD_TASKS_EMULATOR_HOST": world.cloud_tasks.address,
                 "DATABASE_URL": world.database_url,
                 "PAGE_PROJECT": PAGE_PROJECT,
                 "PUBSUB_EMULATOR_HOST": world.pubsub.address,
                 "SECRET_MANAGER_EMULATOR_HOST": world.secret_manager.address,
-                "STORAGE_EMULATOR_HOST": "127.0.0.1:1",  # nobody: what is typed here needs no fence
+                "STORAGE_EMULATOR_HOST": cloud.address,
                 "SWAP_EXECUTED_URL": world.function("swap_executed").url,
                 "WORLD_PROJECT": PROJECT,
             },
         )
-
-
-def paused(request: Request) -> Answer:
-    """Cloud Scheduler's answer to a pause."""
-    return Answer(200, {"name": request.path, "state": "PAUSED"})
 
 
 @pytest.mark.slow

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from ops.deployment import job
-from ops.deployment.approval import sha256
 from ops.deployment.inside import ADDRESS, PlannedJob
 from ops.deployment.installation import Installation
 from ops.deployment.operations_archive import build_operations, fetch_and_build
 from ops.deployment.package import Package
+from ops.deployment.plan.approval import sha256
 from tests.ops.conftest import Shell
 from tests.sessions import query
 from tests.terraform.deployment.project import JOB, Project

@@ -9,7 +9,7 @@ import pytest
 
 from ops.command_line.exits import Exit
 from ops.command_line.root import main
-from ops.deployment.plan_review import EXPENDABLE, LOSSES, objections
+from ops.deployment.plan.review import EXPENDABLE, LOSSES, objections
 
 QUEUE = 'google_cloud_tasks_queue.main["gchostpay1-batch-queue"]'
 TOPIC = 'google_pubsub_topic.main["micro-batch-trigger"]'

@@ -7,7 +7,7 @@ the thing destroyed was worth. Destroying is refused for every type but the few 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from ops.deployment.plan_changes import update_problems
+from ops.deployment.plan.changes import update_problems
 
 LOSSES: Final = {
     "google_artifact_registry_repository": "with the images that the running revisions are started from",

@@ -1,0 +1,1 @@
+"""A Terraform plan before it is applied: reviewed by rules, approved by its hash."""
