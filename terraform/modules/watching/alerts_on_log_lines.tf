@@ -64,6 +64,13 @@ locals {
       events   = ["fence_unavailable"]
       remind_s = 3600
     }
+    # Beside ticks_unanswered: what somebody asked for was not done, and no check will do it by itself.
+    force_expired = {
+      title    = "A forced check came an hour late, and forced nothing"
+      severity = "WARNING"
+      events   = ["force_expired"]
+      remind_s = 3600
+    }
     internal_error = {
       title    = "An error of the functions' own"
       severity = "ERROR"

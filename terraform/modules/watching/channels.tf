@@ -8,13 +8,16 @@ locals {
     WARNING  = concat(local.everybody, var.channels.every, var.channels.warning)
   }
 
+  # The runbook's section of an alert, where it is another one's.
+  sections = { force_expired = "ticks_unanswered" }
+
   # Where the on-call person reads on. A mail needs an address; without one the section's name has to do.
   documentation = {
     for key in concat(keys(local.line_alerts), keys(local.query_alerts), keys(local.objectives), ["platform_errors"]) :
     key => (
       var.runbook_url == null ?
-      "Runbook: docs/runbook.md, section ${replace(key, "_", "-")}" :
-      "Runbook: [${replace(key, "_", "-")}](${coalesce(var.runbook_url, "none")}#${replace(key, "_", "-")})"
+      "Runbook: docs/runbook.md, section ${replace(lookup(local.sections, key, key), "_", "-")}" :
+      "Runbook: [${replace(lookup(local.sections, key, key), "_", "-")}](${coalesce(var.runbook_url, "none")}#${replace(lookup(local.sections, key, key), "_", "-")})"
     )
   }
 }

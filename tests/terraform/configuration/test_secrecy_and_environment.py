@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,14 @@ NOT_IN_THE_CLOUD = {
     "SECRET_MANAGER_EMULATOR_HOST",
     "STORAGE_EMULATOR_HOST",
 }
+# When the language's own support ends (PEP 664, 693, 719, 745); Google deprecates the runtime in the same month.
+SUPPORTED_UNTIL = {
+    "python311": date(2027, 10, 1),
+    "python312": date(2028, 10, 1),
+    "python313": date(2029, 10, 1),
+    "python314": date(2030, 10, 1),
+}
+TIME_TO_MOVE = timedelta(days=180)
 READS = {name: settings.names_read_by(name) for name in ("check_threshold", "swap_executed")}
 
 
@@ -116,6 +125,16 @@ def test_no_variable_could_carry_a_secret(plan: dict[str, Any]) -> None:
     exceptions = {"kms_key"}  # the id of a key, not the key
     assert not [name for name in plan["variables"] if any(word in name for word in words) and name not in exceptions]
     assert "the-signing-key" not in json.dumps(plan)
+
+
+def test_the_runtime_is_supported_for_months_to_come(plan: dict[str, Any]) -> None:
+    """No update of Python, and soon no deployment, comes after that: there is time to move as long as this passes."""
+    runtime = plan["variables"]["runtime"]["value"]
+    assert datetime.now(UTC).date() < SUPPORTED_UNTIL[runtime] - TIME_TO_MOVE, (
+        f"{runtime} ends on {SUPPORTED_UNTIL[runtime]}. Take the newest Python that every pin has wheels for: the "
+        "default of runtime in terraform/variables_batching.tf, then make clean lock test with that PYTHON, "
+        "and a deployment to staging first. Dates: docs.cloud.google.com/functions/docs/runtime-support"
+    )
 
 
 def test_the_runtime_is_the_one_tested_with(plan: dict[str, Any]) -> None:
