@@ -8,7 +8,10 @@ locals {
     swap_executed   = { id = "micro-batch-swap", about = "Runs swap_executed." }
     trigger         = { id = "micro-batch-trigger", about = "Delivers the topic's messages to check_threshold." }
     }, {
-    for job in keys(local.operations) : "operations" => { id = "micro-batch-operate", about = "Runs operators' verbs inside the project." }
+    for job in values(local.operations) : job.name => {
+      id    = { operations = "micro-batch-operate", reconciliation = "micro-batch-reconcile" }[job.name]
+      about = { operations = "Runs operators' verbs inside the project.", reconciliation = "Runs the nightly reconciliation." }[job.name]
+    }
   })
 
   deployers = merge(
@@ -20,7 +23,7 @@ locals {
     check_threshold = google_service_account.main["check_threshold"].member
     swap_executed   = google_service_account.main["swap_executed"].member
   }
-  operations_members = { for job in keys(local.operations) : "operations" => google_service_account.main["operations"].member }
+  operations_members = { for job in values(local.operations) : job.name => google_service_account.main[job.name].member }
   members            = merge(local.runtime_members, local.operations_members, { gchostpay1 = local.gchostpay1 })
 }
 
@@ -43,7 +46,7 @@ resource "google_secret_manager_secret_iam_member" "accessor" {
     }
   ]...)
 
-  secret_id = local.secret_ids[each.value.secret]
+  secret_id = lookup(local.secret_ids, each.value.secret, each.value.secret)
   role      = "roles/secretmanager.secretAccessor"
   member    = local.members[each.value.reader]
 }
@@ -109,7 +112,7 @@ resource "google_cloud_tasks_queue_iam_member" "operations" {
 }
 
 resource "google_pubsub_topic_iam_member" "operations" {
-  for_each = local.operations_members
+  for_each = { for name, member in local.operations_members : name => member if name == "operations" }
 
   topic  = google_pubsub_topic.main["micro-batch-trigger"].name
   role   = "roles/pubsub.publisher"
@@ -189,7 +192,7 @@ resource "google_service_account_iam_member" "deployer" {
 resource "google_service_account_iam_member" "smoke_test" {
   for_each = {
     for name, member in merge(local.deployers, local.operations_members) : name => member
-    if var.callback_authentication == "OIDC"
+    if name != "reconciliation" && var.callback_authentication == "OIDC"
   }
 
   service_account_id = "projects/${var.project_id}/serviceAccounts/${var.gchostpay1_service_account}"

@@ -33,7 +33,31 @@ locals {
     application = "micro-batch-conversion${var.suffix}"
     managed_by  = "terraform"
   })
-  operations     = var.operations_job == null ? {} : { job = var.operations_job }
+
+  # The jobs that run operators' verbs inside the project: one for any verb, one for the nightly reconciliation.
+  operations = merge(
+    var.operations_job == null ? {} : {
+      job = {
+        image       = var.operations_job.image
+        name        = "operations"
+        own_secrets = {}
+        schedule    = null
+        secrets     = local.database_secrets
+        words       = ["migrate", "--check"]
+      }
+    },
+    var.reconciliation == null || var.operations_job == null ? {} : {
+      reconciliation = {
+        image       = var.operations_job.image
+        name        = "reconciliation"
+        own_secrets = { for secret in var.reconciliation.node_secret[*] : "ETHEREUM_RPC_URL" => secret }
+        schedule    = var.reconciliation.schedule
+        secrets     = concat(local.database_secrets, ["CHANGENOW_API_KEY", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS"])
+        words       = ["reconcile", "--log"]
+      }
+    },
+  )
+
   instance_name  = coalesce(var.database_instance.name, "telepaypsql${var.suffix}")
   project_number = data.google_project.main.number
 
@@ -124,15 +148,19 @@ module "operations" {
   archive_sha256  = local.operations_sha256
   bucket          = google_storage_bucket.packages.name
   connector       = var.vpc_connector
-  environment     = merge(local.database_environment, local.operator_environment)
+  environment     = merge(local.database_environment, local.operator_environment, { CHANGENOW_API_URL = var.changenow_api_url })
   image           = coalesce(each.value.image, "python:${replace(var.runtime, "python3", "3.")}-slim")
   kms_key         = var.kms_key
   labels          = local.labels
+  name            = each.value.name
   network         = var.vpc_egress
   region          = var.region
-  secrets         = { for name in local.database_secrets : name => local.secret_ids[name] }
-  service_account = google_service_account.main["operations"].email
+  schedule        = each.value.schedule
+  secrets         = merge({ for name in each.value.secrets : name => local.secret_ids[name] }, each.value.own_secrets)
+  service_account = google_service_account.main[each.value.name].email
   suffix          = var.suffix
+  time_zone       = var.time_zone
+  words           = each.value.words
 
   # Its account's grants take minutes to act, as those of the functions do.
   depends_on = [time_sleep.grants]
@@ -151,6 +179,7 @@ module "watching" {
   project_id     = var.project_id
   project_number = local.project_number
   queues         = { for name, queue in google_cloud_tasks_queue.main : name => queue.name }
+  reconciliation = contains(keys(local.operations), "reconciliation") ? "micro-batch-reconciliation${var.suffix}" : null
   runbook_url    = var.runbook_url
   services       = { for name, function in local.functions : name => function.name }
   suffix         = var.suffix

@@ -76,6 +76,28 @@ variable "notification_channels" {
   }
 }
 
+variable "reconciliation" {
+  description = <<-EOT
+    Runs `./microbatch reconcile` each night, in a job like operations_job's (which it needs): every batch with ChangeNow
+    and, where node_secret names a secret that holds the address of an Ethereum node, with the chain. What nobody has
+    explained is told to the channels of errors. The schedule is in the form of cron. Null runs none.
+  EOT
+  type = object({
+    node_secret = optional(string)
+    schedule    = optional(string, "20 3 * * *")
+  })
+  default = null
+
+  validation {
+    condition     = var.reconciliation == null || var.operations_job != null
+    error_message = "reconciliation runs in a job like that of operations_job: set that as well."
+  }
+  validation {
+    condition     = var.reconciliation == null || can(regex("^\\S+ \\S+ \\S+ \\S+ \\S+$", var.reconciliation.schedule))
+    error_message = "reconciliation.schedule must have the five fields of cron."
+  }
+}
+
 variable "runbook_url" {
   description = <<-EOT
     The https address at which the on-call person reads docs/runbook.md; every alert links to its section there. Null

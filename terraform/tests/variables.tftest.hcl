@@ -33,6 +33,7 @@ run "wrong_values_first" {
     var.policy,
     var.project_id,
     var.queue_names,
+    var.reconciliation,
     var.region,
     var.runbook_url,
     var.runtime,
@@ -81,6 +82,8 @@ run "wrong_values_first" {
     project_id = "123456789012"
     # a strange queue
     queue_names = { default = "q" }
+    # a reconciliation without a job to run in
+    reconciliation = {}
     # a zone for a region
     region = "us-central1-a"
     # a runbook that no mail can open

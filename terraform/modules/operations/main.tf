@@ -2,8 +2,12 @@
 # archive of these very sources, as named by its SHA-256, and runs one verb. There is no image of ours and no build: the
 # image brings Python alone, the archive its packages as wheels (docs/decisions/0015).
 
+locals {
+  schedules = { for schedule in var.schedule[*] : "nightly" => schedule }
+}
+
 resource "google_cloud_run_v2_job" "main" {
-  name                = "micro-batch-operations${var.suffix}"
+  name                = "micro-batch-${var.name}${var.suffix}"
   deletion_protection = false # it holds nothing
   labels              = var.labels
   location            = var.region
@@ -20,7 +24,7 @@ resource "google_cloud_run_v2_job" "main" {
       containers {
         image   = var.image
         command = ["/bin/sh", "-euc", file("${path.module}/start.sh"), "microbatch"]
-        args    = ["migrate", "--check"]
+        args    = var.words
 
         dynamic "env" {
           for_each = merge(var.environment, { ARCHIVE_SHA256 = var.archive_sha256, PACKAGES = "/packages" })
@@ -79,4 +83,35 @@ resource "google_cloud_run_v2_job" "main" {
       }
     }
   }
+}
+
+# Where it has a schedule, it starts itself, as its own account.
+resource "google_cloud_run_v2_job_iam_member" "schedule" {
+  for_each = local.schedules
+
+  name     = google_cloud_run_v2_job.main.name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = "serviceAccount:${var.service_account}"
+}
+
+resource "google_cloud_scheduler_job" "main" {
+  for_each = local.schedules
+
+  name        = "micro-batch-${var.name}${var.suffix}"
+  description = "Starts the job of the same name."
+  region      = var.region
+  schedule    = each.value
+  time_zone   = var.time_zone
+
+  http_target {
+    http_method = "POST"
+    uri         = "https://run.googleapis.com/v2/projects/${google_cloud_run_v2_job.main.project}/locations/${var.region}/jobs/${google_cloud_run_v2_job.main.name}:run"
+
+    oauth_token {
+      service_account_email = var.service_account
+    }
+  }
+
+  depends_on = [google_cloud_run_v2_job_iam_member.schedule]
 }

@@ -38,6 +38,12 @@ variable "labels" {
   nullable    = false
 }
 
+variable "name" {
+  description = "What the job is called, between micro-batch- and the suffix."
+  type        = string
+  nullable    = false
+}
+
 variable "network" {
   description = "Network, subnetwork and tags of direct egress into a VPC; null for none."
   type = object({
@@ -52,6 +58,11 @@ variable "region" {
   description = "The region that the job runs in."
   type        = string
   nullable    = false
+}
+
+variable "schedule" {
+  description = "When the job starts by itself, in the form of cron; null for never."
+  type        = string
 }
 
 variable "secrets" {
@@ -69,5 +80,17 @@ variable "service_account" {
 variable "suffix" {
   description = "What the names made here end in, with its hyphen; empty for the only installation of a project."
   type        = string
+  nullable    = false
+}
+
+variable "time_zone" {
+  description = "Time zone of the schedule."
+  type        = string
+  nullable    = false
+}
+
+variable "words" {
+  description = "The verb that the job runs when it is given no other."
+  type        = list(string)
   nullable    = false
 }

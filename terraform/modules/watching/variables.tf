@@ -72,6 +72,11 @@ variable "queues" {
   nullable    = false
 }
 
+variable "reconciliation" {
+  description = "The name of the job that reconciles each night; null where there is none."
+  type        = string
+}
+
 variable "runbook_url" {
   description = "The https address at which docs/runbook.md is read; null where it has none."
   type        = string

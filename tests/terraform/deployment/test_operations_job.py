@@ -19,7 +19,8 @@ from ops.deployment.plan.approval import sha256
 from tests.ops.conftest import Shell
 from tests.sessions import query
 from tests.terraform.deployment.project import JOB, Project
-from tests.terraform.tool import Terraform
+from tests.terraform.tool import Terraform, of_type
+from tests.terraform.watching.logging_filter import matches
 
 BARE_PYTHON = getattr(sys, "_base_executable", sys.executable)
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -115,6 +116,27 @@ def test_the_planned_job_reaches_what_it_needs(private: dict[str, Any]) -> None:
     assert found is not None
     assert (found.name, found.is_new) == (JOB, True)
     assert planned["image"] == f"python:{PYTHON}-slim"
+
+
+def test_a_reconciliation_runs_each_night_and_is_heard(offline: Terraform) -> None:
+    """With its own account and no more secrets than it reads; what it writes at WARNING or above reaches a person."""
+    given = ("-var-file=examples/private-database.tfvars", '-var=reconciliation={node_secret="NODE"}')
+    plan = offline.plan("nightly.tfplan", *given)
+    (schedule,) = of_type(plan, 'module.operations["reconciliation"].google_cloud_scheduler_job').values()
+    target = schedule["http_target"][0]
+    assert target["uri"].endswith("/jobs/micro-batch-reconciliation:run")
+    (job,) = of_type(plan, 'module.operations["reconciliation"].google_cloud_run_v2_job').values()
+    planned = job["template"][0]["template"][0]["containers"][0]
+    assert planned["args"] == ["reconcile", "--log"]
+    grants = of_type(plan, "google_secret_manager_secret_iam_member.accessor")
+    read = {one.split('"')[1].partition("/")[2] for one in grants if '"reconciliation/' in one}
+    secrets = {"CHANGENOW_API_KEY", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS"}
+    assert read == secrets | {"DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET", "NODE"}
+    ((_, policy),) = of_type(plan, "google_monitoring_alert_policy.reconciliation").items()
+    text = policy["conditions"][0]["condition_matched_log"][0]["filter"]
+    resource = {"type": "cloud_run_job", "labels": {"job_name": "micro-batch-reconciliation"}}
+    heard = {one: matches(text, {"severity": one, "resource": resource}) for one in ("INFO", "WARNING", "ERROR")}
+    assert heard == {"INFO": False, "WARNING": True, "ERROR": True}
 
 
 @pytest.fixture
