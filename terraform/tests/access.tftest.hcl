@@ -276,3 +276,70 @@ run "a_ci_of_every_repository" {
     ci = { environment = "production", repository = "telepay/*" }
   }
 }
+
+run "a_function_that_logs_in_as_itself_reads_no_password" {
+  command = plan
+
+  variables {
+    database_iam_login = true
+  }
+
+  assert {
+    condition = toset([for grant in google_secret_manager_secret_iam_member.accessor : grant.secret_id if grant.member == "serviceAccount:swap"]) == toset([
+      "CHANGENOW_API_KEY", "DATABASE_NAME_SECRET", "SUCCESS_URL_SIGNING_KEY",
+    ])
+    error_message = "The database's user and password are the migrations' then, and no function's."
+  }
+  assert {
+    condition = toset([for grant in google_project_iam_member.cloud_sql : "${grant.member} ${grant.role}"]) == toset([
+      "serviceAccount:check roles/cloudsql.client", "serviceAccount:check roles/cloudsql.instanceUser",
+      "serviceAccount:swap roles/cloudsql.client", "serviceAccount:swap roles/cloudsql.instanceUser",
+    ])
+    error_message = "Both functions connect and log in, to the one instance."
+  }
+  assert {
+    condition     = alltrue([for grant in google_project_iam_member.cloud_sql : strcontains(grant.condition[0].expression, "instances/telepaypsql")])
+    error_message = "Each of these is narrowed to the one instance."
+  }
+}
+
+run "a_job_inside_reaches_what_its_verbs_need" {
+  command = plan
+
+  override_resource {
+    target          = google_service_account.main["operations"]
+    override_during = plan
+    values          = { member = "serviceAccount:operations", email = "operations", name = "operations" }
+  }
+
+  override_resource {
+    target          = google_service_account.main["reconciliation"]
+    override_during = plan
+    values          = { member = "serviceAccount:reconciliation", email = "reconciliation", name = "reconciliation" }
+  }
+
+  variables {
+    operations_job = {}
+    reconciliation = {}
+  }
+
+  assert {
+    condition     = toset([for grant in google_secret_manager_secret_iam_member.accessor : grant.secret_id if grant.member == "serviceAccount:operations"]) == toset(["DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET"])
+    error_message = "Verbs read the database: no signing key, no wallet, no key of ChangeNow's."
+  }
+  assert {
+    condition = toset([for grant in google_cloud_tasks_queue_iam_member.operations : "${grant.name} ${grant.role}"]) == toset([
+      "microbatch-response-queue roles/cloudtasks.enqueuer", "microbatch-response-queue roles/cloudtasks.taskDeleter",
+      "microbatch-response-queue roles/cloudtasks.viewer",
+    ])
+    error_message = "The smoke test asks for health through the callback queue; nothing here can send an order."
+  }
+  assert {
+    condition     = [for grant in google_pubsub_topic_iam_member.operations : "${grant.member} ${grant.topic}"] == ["serviceAccount:operations micro-batch-trigger"]
+    error_message = "The smoke test triggers one check; the reconciliation triggers none."
+  }
+  assert {
+    condition     = toset([for grant in google_storage_bucket_iam_member.build : "${grant.member} ${grant.role}"]) == toset([for who in ["build", "operations", "reconciliation"] : "serviceAccount:${who} roles/storage.objectViewer"])
+    error_message = "Builds and jobs read the packages, and write none."
+  }
+}
