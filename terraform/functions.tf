@@ -77,7 +77,7 @@ locals {
   swap_executed_url = google_cloudfunctions2_function.main["swap_executed"].service_config[0].uri
 
   packages = {
-    for name in concat(keys(local.functions), [for job in keys(local.operations) : "operations" if job == "job"]) :
+    for name in concat(keys(local.functions), [for name in keys(local.operations) : name if name == "operations"]) :
     name => abspath("${path.module}/${var.package_dir}/${name}.zip")
   }
   package_sha256 = {

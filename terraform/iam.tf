@@ -8,9 +8,9 @@ locals {
     swap_executed   = { id = "micro-batch-swap", about = "Runs swap_executed." }
     trigger         = { id = "micro-batch-trigger", about = "Delivers the topic's messages to check_threshold." }
     }, {
-    for job in values(local.operations) : job.name => {
-      id    = { operations = "micro-batch-operate", reconciliation = "micro-batch-reconcile" }[job.name]
-      about = { operations = "Runs operators' verbs inside the project.", reconciliation = "Runs the nightly reconciliation." }[job.name]
+    for name in keys(local.operations) : name => {
+      id    = { operations = "micro-batch-operate", reconciliation = "micro-batch-reconcile" }[name]
+      about = { operations = "Runs operators' verbs inside the project.", reconciliation = "Runs the nightly reconciliation." }[name]
     }
   })
 
@@ -23,7 +23,7 @@ locals {
     check_threshold = google_service_account.main["check_threshold"].member
     swap_executed   = google_service_account.main["swap_executed"].member
   }
-  operations_members = { for job in values(local.operations) : job.name => google_service_account.main[job.name].member }
+  operations_members = { for name in keys(local.operations) : name => google_service_account.main[name].member }
   members            = merge(local.runtime_members, local.operations_members, { gchostpay1 = local.gchostpay1 })
 }
 

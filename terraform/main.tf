@@ -37,9 +37,8 @@ locals {
   # The jobs that run operators' verbs inside the project: one for any verb, one for the nightly reconciliation.
   operations = merge(
     var.operations_job == null ? {} : {
-      job = {
+      operations = {
         image       = var.operations_job.image
-        name        = "operations"
         own_secrets = {}
         schedule    = null
         secrets     = local.database_secrets
@@ -49,7 +48,6 @@ locals {
     var.reconciliation == null || var.operations_job == null ? {} : {
       reconciliation = {
         image       = var.operations_job.image
-        name        = "reconciliation"
         own_secrets = { for secret in var.reconciliation.node_secret[*] : "ETHEREUM_RPC_URL" => secret }
         schedule    = var.reconciliation.schedule
         secrets     = concat(local.database_secrets, ["CHANGENOW_API_KEY", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS"])
@@ -152,12 +150,12 @@ module "operations" {
   image           = coalesce(each.value.image, "python:${replace(var.runtime, "python3", "3.")}-slim")
   kms_key         = var.kms_key
   labels          = local.labels
-  name            = each.value.name
+  name            = each.key
   network         = var.vpc_egress
   region          = var.region
   schedule        = each.value.schedule
   secrets         = merge({ for name in each.value.secrets : name => local.secret_ids[name] }, each.value.own_secrets)
-  service_account = google_service_account.main[each.value.name].email
+  service_account = google_service_account.main[each.key].email
   suffix          = var.suffix
   time_zone       = var.time_zone
   words           = each.value.words

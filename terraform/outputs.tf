@@ -38,7 +38,7 @@ output "installation" {
     callback_account = var.callback_authentication == "OIDC" ? var.gchostpay1_service_account : null
     callback_queue   = google_cloud_tasks_queue.main["microbatch-response-queue"].id
     callback_url     = local.swap_executed_url
-    operations_job   = try(module.operations["job"].name, null)
+    operations_job   = try(module.operations["operations"].name, null)
     order_queue      = google_cloud_tasks_queue.main["gchostpay1-batch-queue"].id
     packages_bucket  = google_storage_bucket.packages.name
     scheduler_job    = google_cloud_scheduler_job.main.id
@@ -58,7 +58,7 @@ output "operator_environment" {
     for name, value in merge(
       local.database_environment,
       local.operator_environment,
-      { for name, job in module.operations : "MICRO_BATCH_JOB" => job.name if name == "job" },
+      { for name, job in module.operations : "MICRO_BATCH_JOB" => job.name if name == "operations" },
     ) : "export ${name}='${value}'"
   ])
 }

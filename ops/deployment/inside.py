@@ -15,7 +15,7 @@ from ops.deployment.job import Ended, Job
 from ops.deployment.plan.approval import sha256
 from ops.outside.google_rest import Conflict, storage_api
 
-ADDRESS: Final = 'module.operations["job"].google_cloud_run_v2_job.main'
+ADDRESS: Final = 'module.operations["operations"].google_cloud_run_v2_job.main'
 USERS: Final = "module.database.google_sql_user.runtime["
 ARCHIVE_SHA256: Final = "ARCHIVE_SHA256"
 
