@@ -10,8 +10,8 @@ locals {
       roles = [
         "roles/artifactregistry.admin", "roles/cloudfunctions.developer", "roles/cloudscheduler.admin",
         "roles/cloudsql.client", "roles/cloudtasks.admin", "roles/eventarc.admin", "roles/iam.roleAdmin",
-        "roles/iam.serviceAccountAdmin", "roles/logging.configWriter", "roles/monitoring.editor", "roles/pubsub.admin",
-        "roles/resourcemanager.projectIamAdmin", "roles/run.admin", "roles/secretmanager.admin",
+        "roles/iam.serviceAccountAdmin", "roles/logging.configWriter", "roles/logging.viewer", "roles/monitoring.editor",
+        "roles/pubsub.admin", "roles/resourcemanager.projectIamAdmin", "roles/run.admin", "roles/secretmanager.admin",
         "roles/serviceusage.serviceUsageAdmin", "roles/storage.admin",
       ]
     }
