@@ -78,7 +78,7 @@ variable "notification_channels" {
 
 variable "reconciliation" {
   description = <<-EOT
-    Runs `./microbatch reconcile` each night, in a job like operations_job's (which it needs): every batch with ChangeNow
+    Runs the verb reconcile each night, in a job like operations_job's (which it needs): every batch with ChangeNow
     and, where node_secret names a secret that holds the address of an Ethereum node, with the chain. What nobody has
     explained is told to the channels of errors. The schedule is in the form of cron. Null runs none.
   EOT

@@ -207,7 +207,7 @@ resource "google_monitoring_alert_policy" "reconciliation" {
   }
 
   documentation {
-    content   = "Type `./microbatch reconcile`; what its words mean: docs/accounts.md, section reconciliation-of-three."
+    content   = "Type the verb reconcile; what its words mean is in docs/accounts.md."
     mime_type = "text/markdown"
   }
 }
