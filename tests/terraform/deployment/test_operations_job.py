@@ -206,14 +206,14 @@ def test_a_deployment_migrates_in_there_first(
 
 
 def test_the_smoke_test_runs_in_there_once(project: Project, bare_shell: Shell, tmp_path: Path) -> None:
-    """Told of the installation without the job, so that in there it is tried and not passed on."""
+    """Told of the installation without the job, so that in there it is tried, not passed on and not recorded."""
     names = dict.fromkeys(Installation.__dataclass_fields__, "projects/p/locations/l/queues/q")
     outputs = tmp_path / "outputs.json"
     outputs.write_text(json.dumps({"installation": {"value": names | {"operations_job": JOB}}}))
     assert bare_shell("deploy", "smoke", outputs).code != 0  # nothing of it exists here
     verb, act, option, document = project.overrides["args"]
     assert (verb, act, option) == ("deploy", "smoke", "--installation")
-    assert asdict(Installation(**json.loads(document))) == names | {"operations_job": None}
+    assert asdict(Installation(**json.loads(document))) == names | {"operations_job": None, "services": {}}
     runs = [one for one in project.requests if one.path.endswith(":run")]
     assert len(runs) == 1
 
