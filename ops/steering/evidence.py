@@ -20,7 +20,7 @@ from shared.flow.context import CheckContext, CheckDependencies
 from shared.flow.fence import CheckFence
 from shared.model.batch import Batch
 from shared.model.exchange import ExchangeState
-from shared.model.policy import Policy, parse_policy
+from shared.model.policy import Policy, policy_on_record
 from shared.outside.database import Queries, Session
 from shared.wiring.check_threshold import wire_check
 
@@ -151,4 +151,4 @@ def make_context(dependencies: CheckDependencies, session: Session, policy: Poli
 def _policy_in_force(queries: Queries) -> Policy:
     """The policy that the last check went by."""
     row = queries.row("get_last_valid_policy")
-    return parse_policy(row["policy"].encode()) if row else Policy()
+    return policy_on_record(row["policy"] if row else None).policy

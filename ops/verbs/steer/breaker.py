@@ -12,7 +12,7 @@ from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
 from ops.command_line.text import count, table
 from shared.flow.breaker import COUNTED_FOR
-from shared.model.policy import Policy, parse_policy
+from shared.model.policy import policy_on_record
 from shared.outside.database import Queries, Row
 
 COLUMNS = {
@@ -98,7 +98,7 @@ def reset(act: Act) -> Answer:
 def _read(queries: Queries) -> Breaker:
     counted = queries.row("count_lost_deposits", since=datetime.now(UTC) - COUNTED_FOR)
     in_force = queries.row("get_last_valid_policy")
-    policy = parse_policy(in_force["policy"].encode()) if in_force else Policy()
+    policy = policy_on_record(in_force["policy"] if in_force else None).policy
     assert counted is not None
     deposits = queries.rows("list_lost_deposits")
     return Breaker(counted["recent"], counted["unreturned"], policy.max_lost_deposits, deposits)

@@ -39,3 +39,16 @@ def test_a_lost_deposit_stops_and_a_reset_goes_on(rig: Rig, shell: Shell) -> Non
     assert json.loads(act["detail"])["deposits"][0]["batch_conversion_id"] == name
     assert shell("breaker", "show", "--json").document["open"] is False
     assert rig.check().reason == "threshold_reached"
+
+
+def test_a_policy_that_was_never_valid_holds_no_verb_up(rig: Rig, shell: Shell) -> None:
+    """Where checks could read no policy from the first, the breaker and a batch are steered all the same."""
+    name = lose_a_deposit(rig)
+    rig.sql("TRUNCATE threshold_checks")
+    rig.set_policy('{"pause": true}')
+    rig.check()
+    assert rig.checks()[-1]["policy"] is None
+    assert shell("breaker", "show", "--json").document["open"] is True
+    refused = shell("release", name, "--yes")
+    assert (refused.code, refused.err.count("which is final")) == (1, 1)
+    assert shell("breaker", "reset", "--yes").code == 0
