@@ -16,7 +16,7 @@ from shared.model.quote import Offer, Quote, Rate, Selection, Sums, Terms, cap_e
 from shared.model.reasons import Reason
 from shared.outside.database import Queries
 
-PARTS_MAX: Final = 1024
+PARTS_MAX: Final = 2**27  # a payment may hold 100 million dollars: those of one too large are part of what waits
 
 
 def read_claimed(queries: Queries, batch_conversion_id: uuid.UUID) -> Sums:

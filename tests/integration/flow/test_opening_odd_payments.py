@@ -64,6 +64,16 @@ def test_a_payment_above_the_exchanges_maximum_makes_no_threshold(
     assert waiting(rig) == [large]
 
 
+def test_a_payment_a_million_times_above_the_maximum_holds_nobody_up(rig: Rig) -> None:
+    """ChangeNow estimates all that waits in as many parts as it takes: the other payments go at once."""
+    rig.peers.exchange.market.max_eth = Decimal("0.02")  # $60
+    (large,) = rig.pay("89000000.00", age=timedelta(hours=9))
+    rig.pay("15.00", "25.00")
+    assert rig.check().reason == Reason.THRESHOLD_REACHED
+    assert [batch["total_eth_usd"] for batch in rig.batches()] == [40]
+    assert waiting(rig) == [large]
+
+
 @pytest.mark.parametrize("time", ["infinity", "-infinity", "0044-03-15 BC", "57868-01-01", "2014-12-31", "2026-11-24"])
 def test_a_time_that_cannot_be_ends_no_check(rig: Rig, time: str, caplog: pytest.LogCaptureFixture) -> None:
     """The payment is named; what waits beside it is claimed, and the ages are those of the others."""
