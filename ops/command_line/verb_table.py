@@ -40,7 +40,7 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("resend", "ops.verbs.steer.resend", "Send a lost payment order once more."),
         Verb("breaker", "ops.verbs.steer.breaker", "Show the deposits that were lost, or open batches again."),
         Verb("mend", "ops.verbs.steer.mend", "Give a payment that can never be claimed the dollars it is worth."),
-        Verb("fence", "ops.verbs.steer.fence", "Show which orders a restored database lacks, enter them again, and go on."),
+        Verb("fence", "ops.verbs.steer.fence", "Show which orders a restored database lacks, and go on."),
         Verb("accept", "ops.verbs.steer.accept", "Accept the unusual amount that arrived for a batch."),
     ),
     ACCOUNT: (

@@ -35,7 +35,7 @@ payments_option: Final = click.option(
 
 @click.group()
 def command() -> None:
-    """Show which orders a restored database lacks, enter them again, and go on."""
+    """Show which orders a restored database lacks, and go on."""
 
 
 @command.command()
