@@ -1,12 +1,16 @@
 """Mistakes of silence: what happened and nobody was told, or was told and did not happen."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
 from shared import logs
 from shared.flow import check_record, events
 from shared.flow.batch import trouble
+from shared.flow.context import CheckContext
+from shared.model.batch import Batch
 from tests.simulation.defects.defect import Defect, Planted
 
 
@@ -37,6 +41,17 @@ def _never_stuck() -> Planted:
     return patch.object(trouble, "name_if_stuck", lambda *_: None)
 
 
+def _everybody_stuck() -> Planted:
+    """A batch is named as stuck as soon as it waits."""
+    original = trouble.name_if_stuck
+
+    def name(check: CheckContext, batch: Batch, what: str) -> None:
+        at_once = replace(check.settings, stuck_after=timedelta(days=-1))
+        original(replace(check, settings=at_once), batch, what)
+
+    return patch.object(trouble, "name_if_stuck", name)
+
+
 def _waiting_not_recorded() -> Planted:
     """A check that opens nothing leaves no row."""
     return patch.object(check_record, "_record", lambda *_, **__: 0)
@@ -59,5 +74,6 @@ ALERTS: Final = (
     Defect("no completed event", _event_not_recorded("batch.completed"), 5),
     Defect("no failed event", _event_not_recorded("batch.failed"), 20),
     Defect("never stuck", _never_stuck, 60),
+    Defect("everybody stuck", _everybody_stuck, 30),
     Defect("no row for a check", _waiting_not_recorded, 5),
 )

@@ -8,12 +8,14 @@ from decimal import Decimal
 from typing import Any, Final
 from unittest.mock import patch
 
+from shared.errors import BatchConflict, ExchangeUnfinished
 from shared.flow import callback
 from shared.flow.batch import reconciliation, settlement
 from shared.model import tokens
 from shared.model.batch import Batch
 from shared.model.exchange import ExchangeState, Phase
 from tests.simulation.defects.defect import Defect, Planted
+from tests.simulation.history import scenes
 
 
 @contextmanager
@@ -53,6 +55,24 @@ def _age_unbounded() -> Planted:
     return patch.object(callback, "decrypt_gchostpay1_to_microbatch_token", decrypt)
 
 
+def _signature_unchecked() -> Planted:
+    """Whoever sends a token is believed."""
+    return patch.object(tokens, "_verify", lambda raw, _: raw[: -tokens.SIGNATURE_BYTES])
+
+
+def _unfinished_is_a_conflict() -> Planted:
+    """A report that comes before ChangeNow has finished is refused for good."""
+    original = settlement.require_payout
+
+    def certain(state: ExchangeState) -> settlement.Payout:
+        try:
+            return original(state)
+        except ExchangeUnfinished as unfinished:
+            raise BatchConflict(str(unfinished)) from unfinished
+
+    return patch.object(callback, "require_payout", certain)
+
+
 def _phase_read_as(phase: Phase) -> Callable[[], Planted]:
     """An exchange that has failed reads as something else."""
 
@@ -67,6 +87,8 @@ CALLBACKS: Final = (
     Defect("an operator's acceptance ignored", _acceptance_ignored, 60),
     Defect("callback tolerance of 100,000 USDT", _tolerance_of_100_000, 60),
     Defect("callback of any age", _age_unbounded, 120),
+    Defect("signature unchecked", _signature_unchecked, 10, scene=scenes.badly_signed),
+    Defect("unfinished answered as a conflict", _unfinished_is_a_conflict, 10, scene=scenes.reported_too_early),
     Defect("a failed exchange is waited for", _phase_read_as(Phase.FAILED), 30),
     Defect("a refunded exchange is waited for", _phase_read_as(Phase.REFUNDED), 10, conditions={"course": "refund"}),
 )

@@ -9,15 +9,19 @@ from itertools import count
 from typing import Any, Final
 from unittest.mock import patch
 
+from shared.errors import NoQuote
 from shared.flow import check, check_record, opening, quoting
 from shared.flow import threshold_and_policy as levers
 from shared.flow.batch import trouble
+from shared.flow.context import CheckContext
 from shared.model.decision import decide
 from shared.model.money import AMOUNT_MAX
 from shared.model.policy import Policy, PolicyInForce, PolicySource, Threshold
+from shared.model.quote import Offer, Quote, Selection, Sums
 from shared.model.reasons import Reason
 from shared.outside.database import Database, Session
 from tests.simulation.defects.defect import Defect, Planted
+from tests.simulation.history import scenes
 
 
 def _no_check_lock() -> Planted:
@@ -48,6 +52,21 @@ def _force_overrides_pause() -> Planted:
         return Reason.FORCED if facts["forced"] and pending.payments else decide(pending, **facts)
 
     return patch.object(opening, "decide", give_in)
+
+
+def _minimum_ignored() -> Planted:
+    """Payments are claimed for less than ChangeNow takes, at what they would be worth."""
+    original = quoting.make_offer
+
+    def offer(check: CheckContext, selection: Selection, sums: Sums) -> Offer:
+        try:
+            return original(check, selection, sums)
+        except NoQuote as no_quote:
+            if no_quote.reason != Reason.BELOW_EXCHANGE_MINIMUM:
+                raise
+            return Offer(selection, sums, Quote(sums.value_in_eth(selection.terms.rate), sums.total_usd))
+
+    return patch.object(quoting, "make_offer", offer)
 
 
 @contextmanager
@@ -110,6 +129,9 @@ DECISIONS: Final = (
     Defect("a forced tick overrides a pause", _force_overrides_pause, 120),
     Defect("force ignored", _deciding(lambda facts: facts | {"forced": False}), 20),
     Defect("in-flight limit ignored", _deciding(lambda facts: facts | {"in_flight": 0}), 60),
+    Defect("age rule ignored", _policy_without(max_age_hours=None), 10, scene=scenes.waits_too_long),
+    Defect("count rule ignored", _policy_without(max_payments=None), 10, scene=scenes.too_many_wait),
+    Defect("exchange's minimum ignored", _minimum_ignored, 10, scene=scenes.below_the_minimum),
     Defect("cap ignored", _cap_ignored, 60),
     Defect("what a cap leaves over is left behind", _rest_left_behind, 60),
     Defect("a bad policy counts as none", _bad_policy_is_default, 60),

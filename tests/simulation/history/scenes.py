@@ -1,0 +1,59 @@
+"""Short scenes that lead into situations which chance seldom makes, for a history to play among its other actions."""
+
+import json
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from tests.simulation.history.vocabulary import (
+    Action,
+    Check,
+    Forge,
+    MoveMarket,
+    Pay,
+    Payment,
+    SetPolicy,
+    SetThreshold,
+    Wait,
+)
+
+MINUTE, HOUR = 60, 3600
+
+
+def _levers(threshold: bytes, **policy: Any) -> tuple[Action, Action]:
+    return SetThreshold(threshold), SetPolicy(json.dumps(policy).encode())
+
+
+def _dollars(random: Random) -> Payment:
+    return Payment(f"{random.randint(2000, 4000) / 100:.2f}")
+
+
+def waits_too_long(random: Random) -> tuple[Action, ...]:
+    """Payments far below the threshold become too old for the policy."""
+    return (
+        *_levers(b"1000", max_age_hours=1),
+        Pay((_dollars(random),)),
+        Wait(random.choice((70, 100)) * MINUTE),
+        Check(),
+    )
+
+
+def too_many_wait(random: Random) -> tuple[Action, ...]:
+    """Payments far below the threshold become too many for the policy."""
+    return (*_levers(b"1000", max_payments=3), Pay(tuple(_dollars(random) for _ in range(4))), Check())
+
+
+def below_the_minimum(random: Random) -> tuple[Action, ...]:
+    """The threshold is reached, and ChangeNow takes no less than five times of it."""
+    market = MoveMarket(Decimal(random.randint(1500, 4500)), min_eth=Decimal("0.1"))
+    return (*_levers(b"20"), market, Pay((_dollars(random),)), Check())
+
+
+def reported_too_early(random: Random) -> tuple[Action, ...]:
+    """A callback comes before ChangeNow has finished, whole and well signed."""
+    return (*_levers(b"20"), Pay((_dollars(random),)), Check(), Wait(random.choice((5, 30))), Forge(0))
+
+
+def badly_signed(random: Random) -> tuple[Action, ...]:
+    """A callback says what might be, with another signature."""
+    return (*_levers(b"20"), Pay((_dollars(random),)), Check(), Forge(8))
