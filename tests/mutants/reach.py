@@ -114,7 +114,8 @@ def _importers(path: str) -> Iterable[str]:
 
 def read_reach(processes: int, folders: Sequence[str] = TESTS) -> Reach:
     """Read what is recorded of some folders' tests, after recording what is not."""
-    files = sorted(str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob("test_*.py"))
+    found = (path for place in folders for path in [*(ROOT / place).rglob("test_*.py"), ROOT / place] if path.is_file())
+    files = sorted(str(path.relative_to(ROOT)) for path in found)
     stale = [file for file in files if not _record_of(file).exists()]
     if stale:
         print(f"recording what {len(stale)} files of tests reach ...", flush=True)

@@ -4,14 +4,20 @@ import base64
 import hashlib
 import hmac
 import struct
+import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from sandbox.peers.gchostpay1_tokens import decrypt_microbatch_to_gchostpay1_token
 from shared.errors import MicroBatchError, TokenRejected, TokenUnreadable, ValueImpossible
 from shared.model.money import UNIT
-from shared.model.tokens import SwapExecuted, decrypt_gchostpay1_to_microbatch_token
+from shared.model.tokens import (
+    SwapExecuted,
+    decrypt_gchostpay1_to_microbatch_token,
+    encrypt_microbatch_to_gchostpay1_token,
+)
 
 KEY = b"a-key"
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
@@ -121,3 +127,21 @@ def test_a_time_out_of_bounds_is_named(seconds: int, said: str) -> None:
     token = sealed(payload(BATCH, "exchange", "0xhash", at=NOW + timedelta(seconds=seconds)))
     with pytest.raises(TokenRejected, match=said):
         read(token, timedelta(hours=1))
+
+
+def test_no_character_of_a_token_is_taken_for_padding() -> None:
+    """Tokens end in every character of the alphabet, and the peer opens each."""
+    ends = set()
+    for units in range(1, 1200):
+        token = encrypt_microbatch_to_gchostpay1_token(
+            batch_conversion_id=uuid.UUID(BATCH),
+            cn_api_id="exchange",
+            amount_eth=units * UNIT,
+            payin_address="0x" + "1" * (units % 3),  # whole and broken groups of three bytes
+            now=NOW,
+            signing_key="a-key",
+        )
+        order = decrypt_microbatch_to_gchostpay1_token(token, ["a-key"], int(NOW.timestamp()))
+        assert order.from_amount == units * UNIT
+        ends.add(token[-1])
+    assert len(ends) == 64
