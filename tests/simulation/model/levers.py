@@ -28,6 +28,7 @@ class Policy:
     max_in_flight: int | None = None
     quote_deviation_pct: Decimal = Decimal(20)
     max_lost_deposits: int | None = 2
+    cost_ratio: None = None  # no history sets it
 
 
 @dataclass
