@@ -46,6 +46,7 @@ class Event(StrEnum):
     THRESHOLD_FALLBACK = "threshold_fallback"
     POLICY_FALLBACK = "policy_fallback"
     PAYMENTS_UNCLAIMABLE = "payments_unclaimable"
+    REQUEST_UNREADABLE = "request_unreadable"
     CALLBACK_REFUSED = "callback_refused"
     CALLBACK_DEFERRED = "callback_deferred"
     DISTRIBUTION_MISMATCH = "distribution_mismatch"

@@ -14,6 +14,7 @@ locals {
       ingress = "ALLOW_INTERNAL_ONLY"
       # Runs are serialised in the database; a second instance could only wait for the first.
       instances_max = 1
+      requests_max  = 1   # of an instance, at once
       timeout_s     = 540 # the most an event function may have
       environment = merge(
         {
@@ -42,9 +43,11 @@ locals {
       # Cloud Tasks of the same project counts as internal when it calls the run.app address.
       ingress       = var.swap_executed_ingress
       instances_max = 10 # as many as the response queue dispatches at once
-      timeout_s     = 300
-      environment   = { TOKEN_AGE_MAX_S = tostring(var.function_settings.token_age_max_s) }
-      secrets       = concat(local.login_secrets, ["CHANGENOW_API_KEY", "SUCCESS_URL_SIGNING_KEY"])
+      # As many as the code has threads for (shared/serving/worker.py): strangers who take their time leave room.
+      requests_max = 80
+      timeout_s    = 300
+      environment  = { TOKEN_AGE_MAX_S = tostring(var.function_settings.token_age_max_s) }
+      secrets      = concat(local.login_secrets, ["CHANGENOW_API_KEY", "SUCCESS_URL_SIGNING_KEY"])
     }
   }
 
@@ -195,7 +198,7 @@ resource "google_cloudfunctions2_function" "main" {
     environment_variables            = merge(local.environment, local.logins[each.key], each.value.environment)
     ingress_settings                 = each.value.ingress
     max_instance_count               = each.value.instances_max
-    max_instance_request_concurrency = 1
+    max_instance_request_concurrency = each.value.requests_max
     min_instance_count               = 0
     service_account_email            = google_service_account.main[each.key].email
     timeout_seconds                  = each.value.timeout_s

@@ -62,6 +62,10 @@ variable "function_settings" {
     condition     = var.function_settings.database_statement_timeout_s < 300
     error_message = "database_statement_timeout_s must stay below swap_executed's own 300 seconds."
   }
+  validation {
+    condition     = var.function_settings.http_timeout_s <= 12
+    error_message = "http_timeout_s must not be above 12: a check asks ChangeNow 13 times at most between two statements, and its lock waits for 300 seconds."
+  }
 }
 
 variable "gchostpay1_checks_for_duplicates" {

@@ -4,25 +4,32 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from threading import Lock
+from typing import Any, Final
 
 import flask
 import functions_framework
 from cloudevents.http import CloudEvent
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import InternalServerError
 
 from shared import logs
 from shared.errors import CheckInProgress, DatabaseUnavailable, SettingsInvalid
 from shared.flow.check import run_check
 from shared.flow.context import CheckDependencies
+from shared.serving.entrance import guard
 from shared.wiring.check_threshold import start_check
+
+BODY_BYTES_MAX: Final = 1024 * 1024  # an event has 512 KB at most
+
+_wiring: Final = Lock()
 
 
 @functions_framework.cloud_event
 def check_threshold(event: CloudEvent) -> None:
     """Run one check; attribute ``force=true`` opens a batch below the threshold. A 500 brings the tick back."""
     try:
-        dependencies = _dependencies()
+        with _wiring:
+            dependencies = _dependencies()
         with logs.trace(dependencies.settings.project, _headers()):
             run_check(dependencies, forced=_is_forced(event.data), told_at=_told_at(event))
     except SettingsInvalid as error:
@@ -38,15 +45,14 @@ def check_threshold(event: CloudEvent) -> None:
         raise InternalServerError("internal error; see the log") from error
 
 
-def refuse_unreadable(error: Exception) -> Any:
-    """Answer 400 to what is not an event: the framework, which reads it, would log a stack trace of its own."""
-    if isinstance(error, HTTPException):
-        return error
-    return flask.jsonify(status="error", message="the request is not a readable event"), 400
-
-
-if flask.has_app_context():  # as the framework loads this module
-    flask.current_app.register_error_handler(Exception, refuse_unreadable)
+def refuse(status_code: int, word: str, reason: str) -> flask.Response:
+    """Tell of what is no event of ours, in one line, and answer it."""
+    logs.warning(
+        logs.Event.REQUEST_UNREADABLE, f"Tick refused: {reason}", status_code=status_code, refusal=word, reason=reason
+    )
+    response = flask.jsonify(status="error", message=reason)
+    response.status_code = status_code
+    return response
 
 
 def _headers() -> logs.Headers:
@@ -74,3 +80,7 @@ def _told_at(event: CloudEvent) -> datetime | None:
 def _dependencies() -> CheckDependencies:
     """Wire the parts on the first request: threads and channels made at import do not survive gunicorn's fork."""
     return start_check(os.environ)
+
+
+if flask.has_app_context():  # as the framework loads this module
+    guard(flask.current_app, body_bytes_max=BODY_BYTES_MAX, refuse=refuse)

@@ -1,15 +1,14 @@
 """swap_executed: GCHostPay1's callback through Cloud Tasks completes a batch."""
 
-import io
 import json
 import os
 from functools import cache
+from threading import Lock
 from typing import Any, Final
 from uuid import UUID
 
 import functions_framework
-from flask import Request, Response, jsonify
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Request, Response, current_app, has_app_context, jsonify
 
 from shared import logs
 from shared.errors import (
@@ -25,11 +24,10 @@ from shared.errors import (
 )
 from shared.flow import callback
 from shared.model.money import plain
+from shared.serving.entrance import guard
 from shared.wiring.swap_executed import start_callback
 
 BODY_BYTES_MAX: Final = 16 * 1024
-READ_BYTES: Final = 64 * 1024
-READS_MAX: Final = 1024  # 64 MiB; the platform takes 32 MiB at most
 RETRY_AFTER_S: Final = 30
 CALLBACK_PATHS: Final = ("/", "/swap-executed")
 ANSWERS: Final[dict[type[Refused], tuple[int, str]]] = {
@@ -41,11 +39,15 @@ ANSWERS: Final[dict[type[Refused], tuple[int, str]]] = {
 }
 
 
+_wiring: Final = Lock()
+
+
 @functions_framework.http
 def swap_executed(request: Request) -> Response:
     """Answer ``POST /`` and ``POST /swap-executed`` with the outcome, ``GET /health`` with the database's."""
     try:
-        dependencies = _dependencies()
+        with _wiring:
+            dependencies = _dependencies()
         with logs.trace(dependencies.settings.project, request.headers):
             return _route(dependencies, request)
     except SettingsInvalid as error:
@@ -72,8 +74,6 @@ def _route(dependencies: callback.CallbackDependencies, request: Request) -> Res
 def _answer_callback(dependencies: callback.CallbackDependencies, request: Request) -> Response:
     try:
         result = callback.process_callback(dependencies, _read_token(request))
-    except RequestEntityTooLarge:
-        return _refuse(413, "body_too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
     except Refused as refusal:
         status_code, word = ANSWERS[type(refusal)]
         return _refuse(status_code, word, str(refusal), refusal.batch_conversion_id)
@@ -94,9 +94,9 @@ def _answer_callback(dependencies: callback.CallbackDependencies, request: Reque
 
 
 def _read_token(request: Request) -> str:
-    """Take the token out of the JSON body; raises RequestEntityTooLarge or TokenUnreadable."""
+    """Take the token out of the JSON body; raises TokenUnreadable."""
     try:
-        body = json.loads(_read_body(request))
+        body = json.loads(request.get_data())
     except (ValueError, RecursionError):  # no JSON, or nested deeper than the parser goes
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("token"), str):
@@ -104,33 +104,10 @@ def _read_token(request: Request) -> str:
     return str(body["token"])
 
 
-def _read_body(request: Request) -> bytes:
-    """Read the body to its end, keeping no more of it than is allowed.
-
-    The framework reads what is left of it once the answer is made, and turns a body that is too large or does not
-    arrive whole into an error of its own: nothing may be left. A body in chunks does not say its length before.
-    """
-    kept = bytearray()
-    try:
-        for _ in range(READS_MAX):
-            part = request.stream.read(READ_BYTES)
-            if not part:
-                break
-            if len(kept) <= BODY_BYTES_MAX:
-                kept += part
-    except Exception as error:  # gunicorn's errors of a stream have no kind in common
-        request.stream = io.BytesIO()
-        raise TokenUnreadable("the body did not arrive whole") from error
-    if len(kept) > BODY_BYTES_MAX:
-        raise RequestEntityTooLarge
-    return bytes(kept)
-
-
 def _answer_health(dependencies: callback.CallbackDependencies) -> Response:
     try:
-        callback.check_health(dependencies)
-    except DatabaseUnavailable as error:
-        logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
+        dependencies.health.require()
+    except DatabaseUnavailable:
         return _answer(503, status="unhealthy", database="unavailable")
     return _answer(200, status="healthy", database="available")
 
@@ -156,3 +133,7 @@ def _answer(status_code: int, **document: Any) -> Response:
 def _dependencies() -> callback.CallbackDependencies:
     """Wire the parts on the first request: threads and channels made at import do not survive gunicorn's fork."""
     return start_callback(os.environ)
+
+
+if has_app_context():  # as the framework loads this module
+    guard(current_app, body_bytes_max=BODY_BYTES_MAX, refuse=_refuse)

@@ -29,6 +29,7 @@ from shared.flow.batch.settlement import (
     settle,
 )
 from shared.flow.batches import find_batch, lock_batch
+from shared.flow.health import Health
 from shared.model.batch import Batch
 from shared.model.exchange import Exchange, ExchangeState
 from shared.model.tokens import SwapExecuted, decrypt_gchostpay1_to_microbatch_token
@@ -43,6 +44,7 @@ class CallbackDependencies:
 
     settings: CallbackSettings
     database: Database
+    health: Health
     exchange: Exchange
     publisher: EventPublisher | None
     now: Callable[[], datetime]
@@ -158,11 +160,6 @@ def _settle(dependencies: CallbackDependencies, report: SwapExecuted, settlement
         raise BatchConflict("the database refused the distribution; nothing was written") from refusal
     log_completed(batch, settlement, now)
     return CallbackResult(report, settlement.received_usdt, records_updated)
-
-
-def check_health(dependencies: CallbackDependencies) -> None:
-    """Return if the database answers; raises DatabaseUnavailable."""
-    dependencies.database.row("count_batches_in_flight")
 
 
 def log_refused(status_code: int, refusal: str, reason: str, batch_conversion_id: UUID | None = None) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from shared import logs
 from shared.flow.callback import CallbackDependencies
+from shared.flow.health import Health
 from shared.outside.changenow import ChangeNow
 from shared.outside.database import open_database
 from shared.outside.pubsub import open_publisher
@@ -23,9 +24,11 @@ def wire_callback(
     settings: CallbackSettings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> CallbackDependencies:
     """Put the parts together, on a clock of one's own where that is wanted."""
+    database = open_database(settings.database)
     return CallbackDependencies(
         settings=settings,
-        database=open_database(settings.database),
+        database=database,
+        health=Health(database),
         exchange=ChangeNow(settings.changenow_api_url, settings.changenow_api_key, settings.http_timeout_s),
         publisher=open_publisher(settings.events_topic, settings.events_emulator),
         now=now,

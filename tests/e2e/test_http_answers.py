@@ -128,7 +128,7 @@ def test_the_content_type_does_not_matter(stage: Stage, content_type: str) -> No
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("body", TOO_LARGE.values(), ids=TOO_LARGE.keys())
 def test_a_body_that_is_too_large_is_a_413(stage: Stage, path: str, body: Body) -> None:
-    """Also one that does not say its length before; the connection can be used again."""
+    """Also one that does not say its length before; the answer arrives, and the next request is as good as any."""
     with requests.Session() as session:
         data = body if isinstance(body, bytes) else body()
         assert_answer(session.post(stage.swap_executed.url + path, data=data, timeout=20), 413, "error")

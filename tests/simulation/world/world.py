@@ -23,8 +23,9 @@ from shared.errors import (
     Unavailable,
     ValueImpossible,
 )
-from shared.flow.callback import check_health, process_callback
+from shared.flow.callback import process_callback
 from shared.flow.check import Outcome, run_check
+from shared.flow.health import Health
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.settings import CallbackSettings, CheckSettings, load_callback_settings, load_check_settings
 from tests.rig import PROJECT
@@ -259,7 +260,7 @@ class World:
         """Ask swap_executed whether its database answers."""
         process = self.process("callback", 0, running.depth)
         try:
-            running.play(process, lambda alive: check_health(alive.callback))
+            running.play(process, lambda alive: Health(alive.callback.database).require())
         except DatabaseUnavailable:
             self.journal.counts["unhealthy"] += 1
 

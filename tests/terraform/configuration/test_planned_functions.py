@@ -13,6 +13,7 @@ from sandbox.google.pubsub.server import PubSub
 from sandbox.google.secret_manager.server import SecretManager
 from sandbox.google.storage.server import Storage
 from shared.model.policy import THRESHOLD_SECRET
+from shared.serving.worker import REQUESTS_MAX
 from tests.ops.archives import served, unpack
 from tests.sessions import query
 from tests.terraform.configuration.planned_environment import environment
@@ -80,3 +81,15 @@ def test_swap_executed_answers(
         refusal = requests.post(f"{url}/swap-executed", json={"token": "no token"}, timeout=60)
     assert (health.status_code, health.json()["status"]) == (200, "healthy")
     assert refusal.status_code == 400
+
+
+def test_an_instance_is_sent_no_more_than_it_has_threads_for(plan: dict[str, Any]) -> None:
+    """Forty strangers leave as many again for callbacks; a check needs none beside it."""
+    planned = resources(plan)
+    sent = {
+        name: planned[f'google_cloudfunctions2_function.main["{name}"]']["service_config"][0][
+            "max_instance_request_concurrency"
+        ]
+        for name in ("check_threshold", "swap_executed")
+    }
+    assert sent == {"check_threshold": 1, "swap_executed": REQUESTS_MAX}

@@ -236,6 +236,13 @@ def a_callback_not_ours(rig: Rig) -> None:
     _answered(rig.environment, "POST", {"token": "not a token"})
 
 
+def a_tick_that_is_none(rig: Rig) -> None:
+    """What arrives is no event, through the function's own refusal."""
+    main = importlib.import_module("functions.check_threshold.main")
+    with flask.Flask(__name__).app_context():
+        assert main.refuse(400, "request_unreadable", "the request cannot be read").status_code == 400
+
+
 def a_callback_without_a_database(rig: Rig) -> None:
     """The database is away when a good token comes."""
     token = rig.response({"batch_conversion_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12, "cn_api_id": "a"}, "1.00")
@@ -277,6 +284,7 @@ STORIES: tuple[Callable[[Rig], None], ...] = (
     bad_secrets,
     no_events_topic,
     a_callback_not_ours,
+    a_tick_that_is_none,
     a_callback_without_a_database,
     no_settings,
     a_bug,

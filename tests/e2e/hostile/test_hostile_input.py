@@ -97,9 +97,9 @@ NO_EVENTS: dict[str, tuple[bytes, dict[str, str]]] = {
 
 @pytest.mark.parametrize(("body", "headers"), NO_EVENTS.values(), ids=NO_EVENTS.keys())
 def test_what_is_no_event_starts_no_check(stage: Stage, body: bytes, headers: dict[str, str]) -> None:
-    """It is refused with 4xx, without a stack trace of the framework's, and nobody looks at the payments."""
+    """It is refused with 4xx and one line, without a stack trace of the framework's; nobody looks at the payments."""
     assert 400 <= post(stage, body, headers).status_code < 500
-    assert stage.written() == []
+    assert stage.events() == ["request_unreadable"]
     assert stage.rig.checks() == []
 
 
