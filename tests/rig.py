@@ -145,7 +145,7 @@ class Rig:
             "SECRET_MANAGER_EMULATOR_HOST": self.peers.secrets.address,
             "FENCE": f"gs://{FENCES}/{self.fence_name}",
             "STORAGE_EMULATOR_HOST": self.peers.storage.address,
-            "HTTP_TIMEOUT_S": "2",
+            "HTTP_TIMEOUT_S": "4",
             **self.overrides,
         }
 

@@ -129,7 +129,7 @@ def test_a_changenow_that_stays_away_is_given_up_in_time(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    "action", [faults.lose_answer, faults.delay(2.5), faults.hang], ids=["cut off", "slow", "silent"]
+    "action", [faults.lose_answer, faults.delay(4.5), faults.hang], ids=["cut off", "slow", "silent"]
 )
 def test_an_exchange_whose_answer_is_lost_is_made_anew_and_paid_once(stage: Stage, action: faults.Action) -> None:
     """ChangeNow may have made it: nobody pays it, the next check makes another, and that one is ordered."""
