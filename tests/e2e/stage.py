@@ -16,7 +16,7 @@ import requests
 from sandbox.world.function_process import FunctionProcess
 from sandbox.world.functions import Functions
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
-from tests.rig import API_KEY, PROJECT, SIGNING_KEY, Peers, Rig
+from tests.rig import API_KEY, FENCES, PROJECT, SIGNING_KEY, Peers, Rig
 from tests.sessions import open_session
 
 PATIENCE_S: Final = 60
@@ -78,6 +78,7 @@ class Stage:
         for table in TABLES:
             self.rig.sql(f"DELETE FROM {table}")
         self.rig.sql("RESET session_replication_role")
+        self.rig.peers.storage.buckets.clear(FENCES)  # an emptied database has ordered nothing yet
         self.mark()
 
     def mark(self) -> None:
