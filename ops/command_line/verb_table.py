@@ -50,6 +50,7 @@ VERBS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("receipt", "ops.verbs.account.receipt", "Show what one payment got, and why."),
         Verb("savings", "ops.verbs.account.savings", "Show what batching saved, and what it could not."),
         Verb("statement", "ops.verbs.account.statement", "Show what a client's month came to, payment by payment."),
+        Verb("reconcile", "ops.verbs.account.reconcile", "Compare ours, ChangeNow's word and the chain."),
         Verb("verify", "ops.verbs.account.verify", "Check a receipt without the database."),
     ),
     INSTALL: (

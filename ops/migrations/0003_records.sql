@@ -94,6 +94,24 @@ CREATE TABLE month_closes (
 
 CREATE INDEX micro_batch_month_closes_month ON month_closes (month, id);
 
+-- What the reconciliation last found of a batch, with what the chain's receipts say. A payout on the chain belongs to
+-- one batch.
+CREATE TABLE batch_reconciliations (
+    batch_conversion_id UUID PRIMARY KEY REFERENCES batch_conversions (batch_conversion_id),
+    verdict VARCHAR(20) NOT NULL,
+    is_chain_asked BOOLEAN NOT NULL,
+    reconciled_at TIMESTAMPTZ NOT NULL,
+    deposit_hash VARCHAR(66),
+    deposited_eth NUMERIC(38, 18),
+    deposit_gas_eth NUMERIC(38, 18),               -- gas used by its price, as paid
+    payout_hash VARCHAR(66),
+    payout_log_index INTEGER,
+    paid_out_usdt NUMERIC(26, 6),
+    CONSTRAINT batch_reconciliations_verdict CHECK (verdict IN ('matched', 'open', 'differs'))
+);
+
+CREATE UNIQUE INDEX micro_batch_reconciliations_payout ON batch_reconciliations (payout_hash, payout_log_index);
+
 CREATE FUNCTION micro_batch_append_only() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME

@@ -128,6 +128,19 @@ COMMENT ON COLUMN operator_acts.by_whom IS 'The operator, by --by or the login.'
 COMMENT ON COLUMN operator_acts.why IS 'The reason given.';
 COMMENT ON COLUMN operator_acts.detail IS 'What the act was given and what it found: a JSON object.';
 
+COMMENT ON TABLE batch_reconciliations IS
+    'What was last found of a batch by comparing ours, ChangeNow''s word and the chain.';
+COMMENT ON COLUMN batch_reconciliations.verdict IS
+    'matched (also where a person has dealt with what differs), open (not at its end yet) or differs.';
+COMMENT ON COLUMN batch_reconciliations.is_chain_asked IS 'Whether the chain was asked, or two of three compared.';
+COMMENT ON COLUMN batch_reconciliations.reconciled_at IS 'When.';
+COMMENT ON COLUMN batch_reconciliations.deposit_hash IS 'The deposit''s transaction.';
+COMMENT ON COLUMN batch_reconciliations.deposited_eth IS 'What it sent, by the chain.';
+COMMENT ON COLUMN batch_reconciliations.deposit_gas_eth IS 'What its gas cost, by its receipt.';
+COMMENT ON COLUMN batch_reconciliations.payout_hash IS 'The payout''s transaction.';
+COMMENT ON COLUMN batch_reconciliations.payout_log_index IS 'Which of its block''s logs is the transfer to our wallet.';
+COMMENT ON COLUMN batch_reconciliations.paid_out_usdt IS 'What it transferred, by the chain.';
+
 COMMENT ON TABLE cut_over_decisions IS
     'From which instant on pending payments are ours; the newest decision holds. Never changed.';
 COMMENT ON COLUMN cut_over_decisions.ours_from IS

@@ -38,7 +38,7 @@ def test_the_path_leads_to_the_last_digit(
     samples = {"CLIENT": "client", "PAYMENT": str(payments[1]), "BATCH": str(batch["batch_conversion_id"])}
     monkeypatch.chdir(tmp_path)
     told = {line: typed(line, samples, shell, tmp_path) for line in commands()}
-    assert len(told) == 13
+    assert len(told) == 14
     with (tmp_path / "payments.csv").open(newline="") as lines:
         shares = {row["payment_id"]: row["share_usdt"] for row in csv.DictReader(lines)}
     share = shares[str(payments[1])]
