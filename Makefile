@@ -14,7 +14,7 @@ REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requ
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks lint format test long drills simulate mutants bench demo sandbox functions schema operate migrate package clean
+.PHONY: help setup hooks lint format test long drills simulate mutants bench demo sandbox functions schema operate screenshots migrate package clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ schema: setup ## Write docs/schema.md anew, from a database made for it.
 
 operate: setup ## Write docs/operate.md anew, its sessions played in a world of their own.
 	.venv/bin/python -m tests.ops.operate.sessions
+
+screenshots: setup ## Take docs/screenshots anew, with a Chromium, from a month of made-up records.
+	.venv/bin/python -m tests.ops.pages.screenshots
 
 migrate: setup ## Bring the database of DATABASE_URL, or of the Cloud SQL settings, up to date.
 	.venv/bin/python -m ops migrate

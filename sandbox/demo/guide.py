@@ -31,6 +31,7 @@ def guide(at: Addresses, *, tick_s: float) -> str:
     return f"""
 The sandbox is running. A check is made {ticks} when you trigger one. Ctrl-C ends it all.
 
+  pages              {at.pages_url}   (for a browser)
   GCAccumulator      {at.gcaccumulator_url}
   GCHostPay1         {at.gchostpay1_url}
   GCBatchProcessor   {at.gcbatchprocessor_url}

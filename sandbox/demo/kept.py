@@ -1,19 +1,25 @@
 """`make sandbox`: the world kept running, with addresses and commands to type, until Ctrl-C."""
 
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 from google.api_core.exceptions import GoogleAPICallError
 
+from ops.command_line.database import STATEMENTS
 from sandbox.changenow.exchange import Schedule
 from sandbox.demo.guide import guide
 from sandbox.demo.log_printer import LogPrinter
 from sandbox.drills.server import DrillServer
 from sandbox.processes.interrupts import Interrupts
+from sandbox.world.environment import function_environment
 from sandbox.world.function_process import FunctionError
 from sandbox.world.wishes import Wishes
 from sandbox.world.world import World
+from shared.outside.database import open_database
+from shared.settings import load_database_settings
 
 # Slow enough to be watched.
 SCHEDULE: Final = Schedule(confirming_s=1.0, exchanging_s=1.0, sending_s=1.0)
@@ -47,15 +53,26 @@ def keep_running(interrupts: Interrupts, times: Times, wishes: Wishes) -> NoRetu
         try:
             world.start()
             drills.start()
-            where = replace(world.addresses, drills_url=drills.url)
-            where.write()
-            print(guide(where, tick_s=times.tick_s), flush=True)
-            _Watch(world, times.tick_s).run()
+            with _serving_pages(world) as pages_url:
+                where = replace(world.addresses, drills_url=drills.url, pages_url=pages_url)
+                where.write()
+                print(guide(where, tick_s=times.tick_s), flush=True)
+                _Watch(world, times.tick_s).run()
         finally:
             drills.stop()
             world.stop()
     finally:
         world.stop()  # a signal may have come just before the first
+
+
+@contextmanager
+def _serving_pages(world: World) -> Iterator[str]:
+    """Serve the operators' pages of this world, as `./microbatch serve` does; their address."""
+    from ops.pages.serving import Pages  # noqa: PLC0415 - what draws takes a second that `sandbox pay` is spared
+
+    database = open_database(load_database_settings(function_environment(world.addresses)), STATEMENTS)
+    with closing(database), Pages(database, 0) as pages:
+        yield pages.url
 
 
 def _timed(wishes: Wishes, times: Times) -> Wishes:

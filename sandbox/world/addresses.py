@@ -44,6 +44,7 @@ class Addresses:
     check_threshold_url: str
     swap_executed_url: str
     drills_url: str = ""
+    pages_url: str = ""
     chain_url: str = ""  # of a node of the chain, where there is one
 
     def write(self) -> None:
