@@ -9,12 +9,20 @@ from ops.pages.figures.figure import Figure
 from ops.pages.figures.pending import draw_pending
 from ops.pages.figures.period import Period, read_period
 from ops.pages.figures.received import draw_received
+from ops.pages.figures.saved import draw_saved
 from ops.pages.figures.sizes import draw_sizes
 from ops.pages.figures.waiting import draw_waiting
 from shared.outside.database import Transaction
 
 Drawer = Callable[[Transaction, Period], Figure]
-FIGURES: Final[tuple[Drawer, ...]] = (draw_pending, draw_sizes, draw_waiting, draw_received, draw_failures)
+FIGURES: Final[tuple[Drawer, ...]] = (
+    draw_pending,
+    draw_sizes,
+    draw_waiting,
+    draw_received,
+    draw_saved,
+    draw_failures,
+)
 
 
 def read_figures(

@@ -18,6 +18,7 @@ from ops.pages.figures.period import _WIDTHS_S, SPANS_MAX, read_period
 from shared.model.money import dollars
 from shared.outside.database import Database, open_database
 from shared.settings import load_database_settings
+from tests.ops.conftest import Shell
 from tests.ops.pages.conftest import NOW
 from tests.ops.pages.markup import read_markup
 from tests.ops.pages.records import Records, Values
@@ -94,6 +95,18 @@ def test_received_against_quoted(figures: dict[str, Figure], records: Records) -
     assert f"{(received / quoted - 1) * 100:+.2f} % of what was quoted" in figure.finding
     worst = min(batches, key=lambda batch: batch["actual_usdt_received"] / batch["quoted_usdt"])
     assert f"batch #{worst['id']} " in figure.finding
+
+
+def test_what_was_saved(
+    figures: dict[str, Figure], records_url: str, bare_shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sums of `savings`, and each batch in one span."""
+    monkeypatch.setenv("DATABASE_URL", records_url)
+    sums = bare_shell("savings", "--since", f"{NOW - YEAR:%Y-%m-%d}", "--json").document
+    figure = figures["saved"]
+    assert f"saved ${Decimal(sums['saved_usd']):,.2f} in fixed costs: {sums['swaps_saved']:,} swaps" in figure.finding
+    assert sum(row["batches"] for row in figure.rows) == sums["batches_measured"] > 10
+    assert {row["at"] for row in figure.rows} <= {row["at"] for row in figures["pending"].rows}
 
 
 def test_failures(figures: dict[str, Figure], records: Records) -> None:
