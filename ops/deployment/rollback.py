@@ -8,6 +8,7 @@ from google.cloud import tasks_v2
 from pg8000.dbapi import Connection
 
 from ops.command_line.failures import NotDone
+from ops.command_line.text import count
 from ops.deployment.installation import Installation
 from ops.outside.google_rest import GoogleApi
 from shared.errors import MicroBatchError
@@ -75,7 +76,7 @@ def _list_in_flight(connection: Connection, say: Callable[[str], None]) -> None:
     for batch in batches:
         say(
             f"  {batch['batch_conversion_id']}  {batch['conversion_status']}  "
-            f"${batch['total_eth_usd']}  {batch['payments_count']} payments  "
+            f"${batch['total_eth_usd']}  {count(batch['payments_count'] or 0, 'payment')}  "
             f"exchange {batch['cn_api_id'] or 'not made'} {batch['exchange_status'] or ''} -> "
             f"{batch['payin_address'] or '-'}  {_order(batch)}"
         )
@@ -95,19 +96,19 @@ def _list_tasks(what: str, queue: str, tasks: tasks_v2.CloudTasksClient, say: Ca
     say(f"{what}: {len(waiting)}")
     for task in waiting[:LISTED_MAX]:
         name = task.name.rpartition("/")[2]
-        say(f"  {name}  {task.dispatch_count} attempts, next at {task.schedule_time}")
+        say(f"  {name}  {count(task.dispatch_count, 'attempt')}, next at {task.schedule_time}")
 
 
 def _list_pending(connection: Connection, say: Callable[[str], None]) -> None:
     with translate_errors("the pending total"):
         cursor = connection.cursor()
         cursor.execute(_PENDING_TOTAL)
-        count, total_usd, oldest = cursor.fetchone()
-    say(f"pending payments: {count}, ${total_usd}" + (f", the oldest of {oldest} UTC" if oldest else ""))
+        payments, total_usd, oldest = cursor.fetchone()
+    say(f"pending payments: {payments}, ${total_usd}" + (f", the oldest of {oldest} UTC" if oldest else ""))
     for row in _rows(connection, _PENDING, LISTED_MAX):
         say(f"  {row['id']}  ${row['accumulated_eth']}  client {row['client_id']}  {row['created_at']} UTC")
-    if count > LISTED_MAX:
-        say(f"  ... and {count - LISTED_MAX} more")
+    if payments > LISTED_MAX:
+        say(f"  ... and {payments - LISTED_MAX} more")
 
 
 def _rows(connection: Connection, sql: str, *parameters: Any) -> list[dict[str, Any]]:

@@ -63,6 +63,7 @@ class Snapshot:
             "oldest_pending_age_s": self.oldest_age_s,
             "unclaimable_payments": self.pending.unclaimable_payments,
             "threshold_usd": self.threshold.threshold_usd,
+            "threshold_source": self.threshold.source,
         }
 
     def describe(self, relation: str) -> str:

@@ -1,5 +1,6 @@
 """`serve`: the pages, for a browser on this machine."""
 
+import signal
 from contextlib import ExitStack
 
 import click
@@ -33,6 +34,8 @@ def command(port: int) -> Answer:
         kept = opened.pop_all()
 
     def serve() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what it puts in the background deaf to Ctrl-C
+            signal.signal(number, signal.default_int_handler)
         with kept:
             pages.serve()
 

@@ -120,8 +120,9 @@ def test_without_a_database(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_serving_begins_with_the_address_and_ends_with_ctrl_c(records_url: str) -> None:
-    """The address alone on standard output, at once; 0 at the end."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serving_begins_with_the_address_and_ends_when_told(records_url: str, number: signal.Signals) -> None:
+    """The address alone on standard output, at once; 0 at the end, by Ctrl-C or a polite kill."""
     command = [str(ROOT / "microbatch"), "serve", "--port", "0", "--json"]
     environment = {"DATABASE_URL": records_url, "PATH": "/usr/bin:/bin"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
@@ -130,8 +131,11 @@ def test_serving_begins_with_the_address_and_ends_with_ctrl_c(records_url: str) 
         found = re.search(r'"url": "(http://127\.0\.0\.1:[0-9]+/)"', told)
         assert found, told
         assert requests.get(found[1], timeout=30).status_code == 200
-        run.send_signal(signal.SIGINT)
-        out, err = run.communicate(timeout=30)
+        run.send_signal(number)
+        try:
+            out, err = run.communicate(timeout=60)
+        finally:
+            run.kill()
     assert (run.returncode, out) == (0, "")
     assert "Traceback" not in err
 
