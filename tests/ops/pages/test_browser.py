@@ -42,7 +42,7 @@ def report(records_url: str, bare_shell: Shell, monkeypatch: pytest.MonkeyPatch,
     """A report's place on disk."""
     monkeypatch.setenv("DATABASE_URL", records_url)
     file = tmp_path / "report.html"
-    assert bare_shell("report", "--output", file, "--payment", "1", "--lives", "1", "--span", "week").code == 0
+    assert bare_shell("report", "--output", file, "--payment", "1", "--lives", "1").code == 0
     return file.as_uri()
 
 
