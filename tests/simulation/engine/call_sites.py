@@ -18,8 +18,6 @@ NETWORK: Final = frozenset(
     | {"socketserver", "ssl", "subprocess", "telnetlib", "urllib3", "xmlrpc"}
 )
 ELSEWHERE: Final = frozenset({("database", "connect")})  # Cloud SQL's connector, which only Google's network has
-# Met only where another service holds a row's lock, which no history does; flow/test_opening_beside_others.py does.
-LOCKS_ONLY: Final = frozenset({("opening", "list_locked_payments")})
 
 
 @dataclass(frozen=True)
@@ -42,14 +40,8 @@ def call_sites(folder: Path = SHARED) -> Iterator[CallSite]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_door(node.func):
                 site = CallSite(path.stem, node.func.attr, node.lineno, node.end_lineno or node.lineno)
-                if (site.module, site.call) not in ELSEWHERE and (site.module, _asked(node)) not in LOCKS_ONLY:
+                if (site.module, site.call) not in ELSEWHERE:
                     yield site
-
-
-def _asked(call: ast.Call) -> str | None:
-    """The statement that a call names, where it names one."""
-    first = call.args[0] if call.args else None
-    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
 
 
 def _is_door(function: ast.Attribute) -> bool:

@@ -11,7 +11,9 @@ from tests.simulation.engine.chance import drawn_from
 from tests.simulation.engine.journal import Journal
 from tests.simulation.engine.log_lines import caught
 from tests.simulation.engine.running_action import RunningAction
-from tests.simulation.history.vocabulary import Accept, Check, History
+from tests.simulation.history.vocabulary import Accept, Check, CutOver, History
+from tests.simulation.others.mending import put_right
+from tests.simulation.proofs.rest import verify_events_are_out, verify_rest
 from tests.simulation.world.actions import perform
 from tests.simulation.world.peer_records import RuleBroken
 from tests.simulation.world.servers import Servers
@@ -74,22 +76,34 @@ def _heal(world: World) -> None:
 
 
 def _settle(world: World) -> None:
-    """Time passes and two checks run; then every payment must be where it belongs, and stay there."""
-    running = RunningAction(world)
-    world.wait(QUIET_S, running)
+    """Time passes and two checks run; then all is where it belongs, but for what something bad touches for ever.
+
+    That ends at last as well, and two more checks bring home the rest.
+    """
+    world.wait(QUIET_S, RunningAction(world))
     world.rules.verify()
+    if world.levers.ours_from is None:
+        perform(world, CutOver())
+    _check_twice(world)
+    if put_right(world):
+        world.wait(QUIET_S, RunningAction(world))
+        _check_twice(world)
+    verify_events_are_out(world)
+    world.wait(LATE_S, RunningAction(world))
+    verify_rest(world)
+
+
+def _check_twice(world: World) -> None:
     for _ in range(FURTHER_CHECKS):
         perform(world, Accept())
         outcome = world.check(Check(), RunningAction(world))
         world.rules.verify()
         if outcome is None or outcome.reason == Reason.CHECK_IN_PROGRESS:
             raise RuleBroken("two checks finish what was left", f"in a healed world a check came to {outcome}")
-        world.wait(HOUR, running)
+        world.wait(HOUR, RunningAction(world))
         world.rules.verify()
-    world.rules.verify_rest()
+    verify_rest(world)
     world.judge.verify_events()
-    world.wait(LATE_S, running)
-    world.rules.verify_rest()
 
 
 def _count(world: World) -> None:

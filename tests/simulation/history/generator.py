@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 from shared.outside.statements import STATEMENTS
+from tests.simulation.history.odd_world import make_odd
 from tests.simulation.history.vocabulary import (
     Accept,
     Action,
@@ -76,7 +77,7 @@ NOT_MEANWHILE: Final = (Restart, Accept, Replace, Skew)
 def generate(seed: int, favour: str | None = None) -> History:
     """Tell a seed's history; the faults of some seek out one kind of boundary or one call."""
     generator = _Generator(Random(seed), favour)
-    return History(seed, generator.conditions, generator.actions())
+    return make_odd(History(seed, generator.conditions, generator.actions()))
 
 
 @cache

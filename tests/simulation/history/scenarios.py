@@ -12,6 +12,7 @@ from tests.simulation.history.vocabulary import (
     Fault,
     Health,
     History,
+    Hold,
     Kill,
     Moment,
     MoveMarket,
@@ -51,6 +52,7 @@ SCENARIOS: Final[dict[str, tuple[Conditions, tuple[Action, ...]]]] = {
         CALM,
         (TWENTY_FIVE, Check(faults=(Fault(0, Pause(0, (Check(1),)), "secrets"),))),
     ),
+    "a row that another service holds": (CALM, (TWENTY_FIVE, TWENTY_FIVE, Hold(0, None), Check())),
     "more than one exchange takes": (
         CALM,
         (MoveMarket(Decimal(3000), max_eth=Decimal("0.0171")), Pay((KNOWN, KNOWN, KNOWN)), Check(), Wait(2 * HOUR)),

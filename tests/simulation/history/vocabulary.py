@@ -50,6 +50,8 @@ class Payment:
     usd: str | None
     eth: str | None = None
     age_s: int = 0
+    by: str = "october"  # whose insert it is
+    client: str = "client"
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,29 @@ class Accept:
     """An operator accepts the unusual amounts that wait for it."""
 
 
+@dataclass(frozen=True)
+class CutOver:
+    """An operator decides from when on payments are ours: all that wait, or those of the last so many hours."""
+
+    hours: int | None = None
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A deployed service runs one of its statements, about one of the payments."""
+
+    statement: str
+    which: int
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A deployed service stands still in a transaction over a payment's row, for a while or (None) for ever."""
+
+    which: int
+    seconds: int | None
+
+
 Action: TypeAlias = (
     Pay
     | Check
@@ -162,6 +187,9 @@ Action: TypeAlias = (
     | Restart
     | Replace
     | Accept
+    | CutOver
+    | Neighbour
+    | Hold
 )
 
 
@@ -177,6 +205,7 @@ class Conditions:
     wallet_delays_s: tuple[int, ...] = (1,)
     course: str | None = None  # how every exchange goes, instead of its fate
     manner: str | None = None  # how every callback comes, instead of its fate
+    moving_in: bool = False  # whether the old service's rows are there, and payments that wait
 
 
 @dataclass(frozen=True)
@@ -186,3 +215,8 @@ class History:
     seed: int | str
     conditions: Conditions
     actions: tuple[Action, ...]
+
+    @property
+    def holds_rows(self) -> bool:
+        """Whether a row is held in it: whoever waits for one waits in real time."""
+        return any(isinstance(action, Hold) for action in self.actions)

@@ -15,18 +15,19 @@ AHEAD_MAX: Final = timedelta(seconds=60)
 TOLERANCE_USDT: Final = Decimal("0.000001")
 
 
-def expect_status(letter: Letter, batch: Row | None, exchange: Exchange | None, now: datetime) -> int:
-    """The status of an undisturbed answer."""
+def expect_status(letter: Letter, batch: Row | None, exchange: Exchange | None, now: datetime, *, is_held: bool) -> int:
+    """The status of an undisturbed answer; *is_held*: others hold a row of the batch's payments."""
     if (early := _status_of_token(letter, now)) is not None:
         return early
     says = letter.says
     if batch is None:
         return 404
-    if batch["cn_api_id"] != says.cn_api_id or batch["status"] in ("pending", "failed"):
+    if batch["cn_api_id"] != says.cn_api_id or batch["status"] not in ("swapping", "completed"):
         return 409
     if batch["status"] == "completed":
         return _status_of_repeat(says, batch)
-    return _status_of_amount(says, batch, exchange)
+    status = _status_of_amount(says, batch, exchange)
+    return 503 if status == 200 and is_held else status
 
 
 def _status_of_token(letter: Letter, now: datetime) -> int | None:
@@ -52,4 +53,4 @@ def _status_of_amount(says: Execution, batch: Row, exchange: Exchange | None) ->
         return 503
     if abs(exchange.amount_to - says.actual_usdt_received) > TOLERANCE_USDT:
         return 409
-    return 200 if is_plausible(batch, exchange) else 409
+    return 200 if is_plausible(batch, exchange) and batch["holds_its_total"] else 409

@@ -24,7 +24,7 @@ def must_hold_the_oldest(
         if batch["status"] == "failed":  # given back at once: what it held waits again
             return
         mine = {row["id"] for row in claimed.get(str(batch["id"]), [])}
-        fitting = sort_out(left, policy, situation.market)
+        fitting = sort_out(left, policy, situation.market).without(situation.held)
         if not mine <= {row["id"] for row in fitting.possible}:
             raise RuleBroken(RULE, f"batch {batch['id']} holds {sorted(mine)}, some of which do not fit")
         _must_be_the_first(situation, policy, fitting, mine)
@@ -34,7 +34,9 @@ def must_hold_the_oldest(
 
 def _must_be_the_first(situation: Situation, policy: Policy, fitting: Fitting, mine: set[int]) -> None:
     possible = fitting.possible
-    if fitting.are_all_sure and situation.market.max_eth is None:
+    # A row that is held and would not have fitted the cap anyway ends the batch before the younger that would
+    is_plain = situation.market.max_eth is None and not (situation.held and policy.max_batch_usd)
+    if fitting.are_all_sure and is_plain:
         expected = {row["id"] for row in first_that_fit(possible, policy.max_batch_usd)}
         if mine != expected:
             raise RuleBroken(RULE, f"expected {sorted(expected)} under a cap of {policy.max_batch_usd}, saw {mine}")
@@ -47,7 +49,7 @@ def _must_be_the_first(situation: Situation, policy: Policy, fitting: Fitting, m
 
 def _must_leave_nothing(situation: Situation, policy: Policy, left: Sequence[Row], opened: Sequence[Row]) -> None:
     """Whatever fits another batch of the same check goes into it."""
-    fitting = sort_out(left, policy, situation.market)
+    fitting = sort_out(left, policy, situation.market).without(situation.held)
     in_flight = len(situation.alive) + len(opened)
     is_full = policy.max_in_flight is not None and in_flight >= policy.max_in_flight
     if is_full or not fitting.surely or len(opened) >= BATCHES_MAX or situation.market.max_eth is not None:

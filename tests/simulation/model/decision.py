@@ -37,12 +37,15 @@ def expect(situation: Situation, pending: Sequence[Row], *, in_flight: int, is_f
     policy = situation.policy
     if policy is None:
         return _only("policy_unreadable", "no policy was ever valid, and what is there cannot be read")
+    if situation.ours_from is None:
+        return _only("cut_over_pending", "payments waited when ours was installed, and nobody has decided")
     if policy.paused:
         return _only("paused", "the policy says paused")
     fitting = sort_out(pending, policy, situation.market)
     is_full = policy.max_in_flight is not None and in_flight >= policy.max_in_flight
     if is_full and _wishes(situation, policy, fitting.capped, is_forced=is_forced)[0]:
         return _only("in_flight_limit", f"{in_flight} batches are in flight, {policy.max_in_flight} may be")
+    fitting = fitting.without(situation.held)
     cases = [_expect_for(situation, policy, fitting.surely, is_forced=is_forced)]
     if not fitting.are_all_sure:
         cases.append(_expect_for(situation, policy, fitting.possible, is_forced=is_forced))

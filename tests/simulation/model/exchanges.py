@@ -33,9 +33,12 @@ def is_asked(batch: Row, now: datetime) -> bool:
     return batch["reconcile_after"] is None or bool(batch["reconcile_after"] <= now)
 
 
-def fate(batch: Row, exchange: Exchange, now: datetime) -> Fate:
-    """Say what becomes of a batch that ChangeNow is asked about."""
+def fate(batch: Row, exchange: Exchange, now: datetime, *, is_held: bool) -> Fate:
+    """Say what becomes of a batch that ChangeNow is asked about; *is_held*: others hold a row of its payments."""
     said = f"ChangeNow says {exchange.status}, {exchange.amount_to} USDT for ${batch['usd']}"
+    if is_held and (exchange.status in LOST or _may_be_completed(batch, exchange)):
+        waiting = frozenset({"batch_stuck"}) if _is_stuck(batch, now) else frozenset[str]()
+        return Fate("swapping", waiting, f"{said}, and a row of its payments is held")
     if exchange.status == "refunded":
         return Fate("failed", frozenset({"batch_failed", "batch_refunded"}), said)
     if exchange.status in LOST:
@@ -45,7 +48,13 @@ def fate(batch: Row, exchange: Exchange, now: datetime) -> Fate:
         return Fate("swapping", waiting, said)
     if not is_plausible(batch, exchange):
         return Fate("swapping", waiting | {"amount_refused"}, f"{said}: too far off, and nobody has accepted it")
+    if not batch["holds_its_total"]:
+        return Fate("swapping", waiting | {"distribution_mismatch"}, f"{said}: its payments do not sum to its total")
     return Fate("completed", frozenset({"batch_completed"}), said)
+
+
+def _may_be_completed(batch: Row, exchange: Exchange) -> bool:
+    return exchange.status == "finished" and exchange.amount_to is not None and is_plausible(batch, exchange)
 
 
 def is_plausible(batch: Row, exchange: Exchange) -> bool:

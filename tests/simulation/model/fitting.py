@@ -32,6 +32,11 @@ class Fitting:
         """Whether none is near to a limit."""
         return not self.perhaps
 
+    def without(self, held: frozenset[int]) -> "Fitting":
+        """The same without the payments whose rows others hold: a claim that meets one sets it aside."""
+        kinds = (self.capped, self.surely, self.perhaps)
+        return Fitting(*([row for row in kind if row["id"] not in held] for kind in kinds))
+
 
 def sort_out(pending: Sequence[Row], policy: Policy, market: Market) -> Fitting:
     """Tell payments apart by whether a batch may take them."""

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 OVER: Final = frozenset({"completed", "failed"})
 IN_PROGRESS: Final = "check_in_progress"
-ABOUT_BATCHES: Final = frozenset({"batch_failed", "batch_refunded", "batch_completed", "batch_stuck", "amount_refused"})
+ABOUT_BATCHES: Final = frozenset(
+    {"batch_failed", "batch_refunded", "batch_completed", "batch_stuck", "amount_refused", "distribution_mismatch"}
+)
 WORKS_ONLY_WITH_LOCK: Final = frozenset({"http", "tasks", "secrets", "fence"})
 LOCK_RELEASED: Final = "pg_advisory_unlock"
 
@@ -99,7 +101,8 @@ class Judge:
         ended = [batch for batch in sight.situation.alive if now_by_id[batch["id"]]["status"] in OVER]
         given_back = {batch["id"] for batch in ended if now_by_id[batch["id"]]["status"] == "failed"}
         at_decision = [
-            row | {"status": "pending"} if row["batch_id"] in given_back else row for row in sight.situation.payments
+            row | {"status": "pending", "batch_id": None} if row["batch_id"] in given_back else row
+            for row in sight.situation.payments
         ]
         pending = Situation(**{**vars(sight.situation), "payments": at_decision}).claimable()
         in_flight = len(sight.situation.alive) - len(ended)
@@ -159,11 +162,12 @@ class Judge:
         for batch in sight.situation.alive:
             exchange, then = self._exchange(batch), now_by_id[batch["id"]]
             if is_asked(batch, now) and exchange is not None:
-                self._must_meet(sight, then, fate(batch, exchange, now))
+                self._must_meet(sight, then, fate(batch, exchange, now, is_held=sight.situation.is_held(batch)))
             elif batch["task_enqueued_at"] is not None and then["status"] != batch["status"]:
                 raise RuleBroken("nothing moves by itself", f"expected no change of {batch}, saw {then}")
-            if then["reconcile_after"] is not None and then["reconcile_after"] > now + ASKED_AGAIN_WITHIN:
-                raise RuleBroken("no batch is forgotten", f"asked at {now}, next asked at {then['reconcile_after']}")
+            ask_at = then["reconcile_after"]
+            if ask_at not in (None, batch["reconcile_after"]) and ask_at > now + ASKED_AGAIN_WITHIN:
+                raise RuleBroken("no batch is forgotten", f"asked at {now}, next asked at {ask_at}")
         self._must_tell_of_changes(sight, after)
 
     @staticmethod
@@ -229,17 +233,19 @@ class Judge:
         fitting = sort_out(pending, policy, situation.market)
         if len(fitting.capped) < len(pending):
             return True
-        is_known = len(fitting.surely) == len(pending) and not situation.alive  # which may give more payments back
-        return False if is_known else None
+        is_whole = len(fitting.surely) == len(pending) and not situation.held
+        return False if is_whole and not situation.alive else None  # batches that end may give more payments back
 
     # Callbacks
 
     def expect_callback(self, callback: Callback, process: "Process") -> int:
         """The status that a callback must get if nothing disturbs it."""
-        batches = {str(batch["id"]): batch for batch in look(self._world, process.now()).batches}
+        situation = look(self._world, process.now())
+        batches = {str(batch["id"]): batch for batch in situation.batches}
         batch = batches.get(callback.letter.says.batch_conversion_id)
         exchange = self._exchange(batch) if batch is not None else None
-        return expect_status(callback.letter, batch, exchange, process.now())
+        is_held = batch is not None and situation.is_held(batch)
+        return expect_status(callback.letter, batch, exchange, process.now(), is_held=is_held)
 
     def end_callback(self, expected: int, status: int, *, is_undisturbed: bool) -> None:
         """Judge an answer; what is disturbed may be asked for again, and may be done by somebody else meanwhile."""
@@ -256,8 +262,8 @@ class Judge:
         told = {(row["id"], row["event"]) for row in rows}
         for batch in look(self._world, self._world.now).batches:
             expected = {
-                "batch.completed": batch["status"] == "completed",
-                "batch.failed": batch["status"] == "failed",
+                "batch.completed": batch["status"] == "completed" and batch["settled_by"] is not None,
+                "batch.failed": batch["status"] == "failed" and batch["failure_reason"] is not None,
                 "batch.stuck": batch["stuck_reported_at"] is not None,
             }
             for event, is_due in expected.items():

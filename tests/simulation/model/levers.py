@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ class Levers:
 
     threshold_payload: bytes = b"20.00\n"
     policy_payload: bytes | None = b"{}"
+    ours_from: datetime | None = datetime.min  # noqa: DTZ901 - naive, as the tables; None: a cut-over is wanted
 
     def threshold(self, sql: Sql) -> tuple[Decimal, bool]:
         """The threshold in force: the secret's, else the last on record, else the newest batch's, else $20."""

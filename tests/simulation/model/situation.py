@@ -22,11 +22,14 @@ PAYMENTS: Final = """
 BATCHES: Final = """
     SELECT batch_conversion_id AS id, conversion_status AS status, total_eth_usd AS usd, amount_eth, cn_api_id,
         order_prepared_at, task_enqueued_at, reconcile_after, amount_accepted_at, stuck_reported_at, settled_by,
-        actual_usdt_received AS received, conversion_tx_hash AS tx_hash, opened_because
+        actual_usdt_received AS received, conversion_tx_hash AS tx_hash, opened_because, failure_reason,
+        total_eth_usd = (SELECT SUM(accumulated_eth) FROM payout_accumulation AS payment
+            WHERE payment.batch_conversion_id = batch_conversions.batch_conversion_id) AS holds_its_total
     FROM batch_conversions ORDER BY batch_conversions.id"""
 EARLIEST: Final = datetime(2015, 1, 1)  # noqa: DTZ001 - as the table has it
 AHEAD_MAX: Final = timedelta(days=1)
 CENT: Final = Decimal("0.01")
+BEFORE_CUT_OVER: Final = "before_cut_over"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Situation:
     is_policy_readable: bool
     market: Market
     checks: int
+    ours_from: datetime | None  # None: nobody has decided on the cut-over
+    held: frozenset[int]  # payments whose rows others hold locked
 
     @property
     def alive(self) -> list[Row]:
@@ -50,15 +55,35 @@ class Situation:
 
     def claimable(self) -> list[Row]:
         """The pending payments that can be claimed, oldest first."""
-        return [row for row in self.payments if row["status"] == "pending" and why_unclaimable(row, self.now) is None]
+        return [row for row in self.payments if waits(row) and why_unclaimable(row, self.now, self.ours_from) is None]
 
-    def unclaimable(self) -> list[Row]:
-        """The pending payments that never can."""
-        return [row for row in self.payments if row["status"] == "pending" and why_unclaimable(row, self.now)]
+    def is_held(self, batch: Row) -> bool:
+        """Whether somebody holds a row of a batch's payments, so that it can neither be completed nor given back."""
+        return any(row["id"] in self.held for row in self.payments if row["batch_id"] == batch["id"])
+
+    def unclaimable(self) -> list[str]:
+        """The payments that wait, or stand where no service knows them, and never can be; apart from the cut-over's."""
+        reasons = [why_unclaimable(row, self.now, self.ours_from) for row in self.payments if waits(row)]
+        return [reason for reason in reasons if reason not in (None, BEFORE_CUT_OVER)]
 
 
-def why_unclaimable(payment: Row, now: datetime) -> str | None:
-    """Why a payment is never claimed, in the words of design section 4; None where it can be."""
+def waits(payment: Row) -> bool:
+    """Whether a payment waits for a batch, or for somebody to look: it has not ended, and is in no batch's swap."""
+    is_swapping = payment["status"] == "swapping" and payment["batch_id"] is not None
+    return payment["status"] not in ("completed", "failed") and not is_swapping
+
+
+def why_unclaimable(payment: Row, now: datetime, ours_from: datetime | None) -> str | None:
+    """Why a payment that waits is never claimed, in the words of design section 4; None where it can be."""
+    created_at = payment["created_at"]
+    if created_at is not None and (ours_from is None or created_at < ours_from):
+        return BEFORE_CUT_OVER
+    if payment["status"] != "pending" or payment["batch_id"] is not None:
+        return "unknown_status"
+    return _why_not_by_facts(payment, now)
+
+
+def _why_not_by_facts(payment: Row, now: datetime) -> str | None:
     usd, created_at = payment["usd"], payment["created_at"]
     if usd is None or not usd.is_finite() or usd <= 0:
         return "no_dollars"
@@ -84,4 +109,6 @@ def look(world: "World", now: datetime) -> Situation:
         is_policy_readable=is_policy_readable,
         market=world.market,
         checks=sql("SELECT COUNT(*) AS checks FROM threshold_checks")[0]["checks"],
+        ours_from=world.levers.ours_from,
+        held=world.observer.held.ids,
     )

@@ -9,7 +9,7 @@ from tests.simulation.engine.play import Result, play
 from tests.simulation.history.generator import generate
 from tests.simulation.history.printing import print_history
 from tests.simulation.history.shrinking import shortest
-from tests.simulation.history.vocabulary import Check, Pay, Payment
+from tests.simulation.history.vocabulary import Check, Conditions, Pay, Payment
 from tests.simulation.world.peer_records import RuleBroken
 from tests.simulation.world.servers import Servers
 
@@ -51,7 +51,7 @@ def test_a_broken_rule_is_told_with_its_seed_and_the_shortest_history(servers: S
 def test_the_mended_world_is_quiet(servers: Servers) -> None:
     """A history without faults ends with every payment completed and nothing failed."""
     history = replace(generate(1), actions=(Pay((Payment("10.00"), Payment("15.00"))), Check()))
-    result = play(servers, replace(history, conditions=replace(history.conditions, odd_fates=False)))
+    result = play(servers, replace(history, conditions=Conditions(odd_fates=False)))
     assert result.broken is None
     assert result.journal.counts["batches completed"] == 1
     assert not result.journal.faults

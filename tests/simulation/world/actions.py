@@ -1,6 +1,7 @@
 """What each action does to the world."""
 
-from decimal import Decimal, InvalidOperation
+from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,11 +12,13 @@ from tests.simulation.history.vocabulary import (
     Accept,
     Action,
     Check,
+    CutOver,
     Forge,
     Health,
+    Hold,
     MoveMarket,
+    Neighbour,
     Pay,
-    Payment,
     Repeat,
     Replace,
     Restart,
@@ -24,22 +27,15 @@ from tests.simulation.history.vocabulary import (
     Skew,
     Wait,
 )
+from tests.simulation.others import neighbours
+from tests.simulation.others.operators import DONE, type_verb
+from tests.simulation.others.payments import insert_payments
 from tests.simulation.world.letters import Letter
-from tests.simulation.world.peer_records import Callback
+from tests.simulation.world.peer_records import Callback, RuleBroken
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tests.simulation.world.world import World
 
-PAY: Final = """
-    INSERT INTO payout_accumulation (client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp,
-        accumulated_eth, client_wallet_address, client_payout_currency, client_payout_network,
-        nowpayments_outcome_amount, created_at)
-    VALUES """
-PAYMENT: Final = """('client', 1, CAST(%s AS numeric), 'eth', NOW(), CAST(%s AS numeric), '0xclient',
-    'usdt', 'eth', CAST(%s AS numeric),
-    CAST(%s AS timestamp) - CAST(%s AS integer) * INTERVAL '1 second')"""
 ACCEPT: Final = """
     UPDATE batch_conversions SET accepted_usdt = refused_usdt, amount_accepted_at = CAST(%s AS timestamp)
     WHERE conversion_status = 'swapping' AND refused_usdt IS NOT NULL AND accepted_usdt IS DISTINCT FROM refused_usdt"""
@@ -73,7 +69,7 @@ def _prepare(world: "World", action: Action) -> None:
     """What operators, other services and the platform do."""
     match action:
         case Pay(payments):
-            _pay(world, payments)
+            insert_payments(world, payments)
         case SetThreshold(payload):
             world.set_threshold(payload)
         case SetPolicy(payload):
@@ -87,26 +83,33 @@ def _prepare(world: "World", action: Action) -> None:
             world.observer.restart(hard=hard)
         case Replace(instance):
             world.replace(instance)
+        case _:
+            _let_others_act(world, action)
+
+
+def _let_others_act(world: "World", action: Action) -> None:
+    """What people decide, and what the deployed services do to rows that are there."""
+    match action:
         case Accept():
             world.observer.sql(ACCEPT, _naive(world))
             world.observer.sql(RESET, _naive(world))
+        case CutOver(hours):
+            _decide(world, hours)
+        case Neighbour():
+            neighbours.act(world, action)
+        case Hold():
+            neighbours.hold(world, action)
         case _:
             raise TypeError(f"{action} is no action")
 
 
-def _pay(world: "World", payments: tuple[Payment, ...]) -> None:
-    values = [value for row in payments for value in (_paid_usd(row), row.usd, row.eth, _naive(world), row.age_s)]
-    world.observer.sql(PAY + ", ".join([PAYMENT] * len(payments)), *values)
-    world.journal.counts["payments"] += len(payments)
-
-
-def _paid_usd(payment: Payment) -> str:
-    """What the user paid: the dollars before TelePay's fee of 3 %."""
-    try:
-        paid_usd = Decimal(payment.usd or "1") / Decimal("0.97")
-        return str(max(paid_usd, Decimal(1)).quantize(Decimal("0.01")))
-    except InvalidOperation:  # NaN
-        return "1"
+def _decide(world: "World", hours: int | None) -> None:
+    """Decide on the cut-over, and remember for the model from when on payments are ours."""
+    since = None if hours is None else world.now - timedelta(hours=hours)
+    typed = ["--all"] if since is None else ["--from", since.isoformat()]
+    if type_verb(world, "cut-over", *typed) != DONE:
+        raise RuleBroken("an operator's word counts", f"cut-over {typed} was refused")
+    world.levers.ours_from = datetime.min if since is None else since.replace(tzinfo=None)  # noqa: DTZ901 - naive, as the tables
 
 
 def _naive(world: "World") -> "datetime":

@@ -60,6 +60,8 @@ class Peers:
 
     def _deliver_order(self, task: OrderTask, running: "RunningAction") -> None:
         world, random = self._world, self._fate(f"delivery/{task.number}", task.attempts)
+        if not world.servers.tasks.is_live(task):
+            return
         task.attempts += 1
         is_down = self._is_odd and random.random() < 0.15
         status = 503 if is_down else self._accept(task)

@@ -8,16 +8,13 @@ from pg8000.dbapi import Connection
 from pg8000.native import literal
 
 from sandbox.postgres.server import Postgres
+from tests.simulation.database.held_rows import HeldRows
 
 if TYPE_CHECKING:
     from tests.simulation.world.processes import Process
 
 DATABASE: Final = "simulation"
 TERMINATED_WITHIN_MS: Final = 5000
-WRITTEN_TABLES: Final = """
-    SELECT string_agg(quote_ident(relname), ', ') AS names FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN (%s)"""
-WRITTEN_BY_MIGRATIONS: Final = ("schema_migrations", "micro_batch_installation")
 STATES: Final = "SELECT pid, state FROM pg_stat_activity WHERE pid IN (%s)"
 IDLE_MAX: Final = "SELECT EXTRACT(EPOCH FROM CAST(current_setting(%s) AS interval))"
 IDLE_IN_FAILED_TRANSACTION_MAX_S: Final = 180.0  # DATABASE_STATEMENT_TIMEOUT_S as it is by default
@@ -27,7 +24,7 @@ PAYMENTS: Final = """
     FROM payout_accumulation ORDER BY payout_accumulation.created_at, id"""
 BATCHES: Final = """
     SELECT batch_conversion_id AS id, total_eth_usd AS usd, conversion_status AS status, payments_count AS payments,
-        cn_api_id, payin_address, amount_eth, actual_usdt_received AS received
+        cn_api_id, payin_address, amount_eth, actual_usdt_received AS received, opened_because, settled_by
     FROM batch_conversions ORDER BY id"""
 
 
@@ -38,9 +35,11 @@ class Observer:
         self._postgres = postgres
         self._lock = threading.RLock()
         self._connection = self._opened()
+        self.held = HeldRows(self._opened)
 
     def close(self) -> None:
         """End the session."""
+        self.held.free_all()
         self._connection.close()
 
     def sql(self, text: str, *parameters: Any) -> list[dict[str, Any]]:
@@ -61,11 +60,6 @@ class Observer:
     def batch(self, batch_id: str) -> dict[str, Any] | None:
         """One batch as others see it at this instant."""
         return next((row for row in self.batches() if str(row["id"]) == batch_id), None)
-
-    def empty(self) -> None:
-        """Forget every row but those that the migrations wrote."""
-        kept = ", ".join(map(literal, WRITTEN_BY_MIGRATIONS))
-        self.sql(f"TRUNCATE {self.sql(WRITTEN_TABLES % kept)[0]['names']} RESTART IDENTITY CASCADE")
 
     def cut_off(self, backends: list[int]) -> None:
         """End these sessions at the server and wait until they are gone."""
@@ -107,6 +101,7 @@ class Observer:
     def restart(self, *, hard: bool) -> None:
         """Restart the server under everybody."""
         with self._lock:
+            self.held.free_all()
             self._connection.close()
             if hard:
                 self._postgres.kill()

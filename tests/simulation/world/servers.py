@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from ops.schema.migrate import migrate
 from sandbox.changenow.exchange import Schedule
 from sandbox.changenow.server import ChangeNow
 from sandbox.google.pubsub.server import PubSub
@@ -14,7 +13,7 @@ from sandbox.google.secret_manager.server import SecretManager
 from sandbox.google.storage.server import Storage
 from sandbox.postgres.server import Postgres
 from tests.rig import API_KEY, FENCES, PROJECT, Clock, required_settings
-from tests.sessions import open_session
+from tests.simulation.database.installation import Shelves, install
 from tests.simulation.world.cloud_tasks import TaskServer
 from tests.simulation.world.observer import DATABASE, Observer
 
@@ -33,6 +32,7 @@ class Servers:
     pubsub: PubSub
     storage: Storage
     observer: Observer
+    shelves: Shelves
     clock: Clock = field(default_factory=Clock)
 
     @property
@@ -77,12 +77,13 @@ class Servers:
 
 @contextmanager
 def running_servers() -> Iterator[Servers]:
-    """Start everything, with a migrated database."""
+    """Start everything, with ours installed in the deployed database."""
     clock = Clock()
     with ExitStack() as stack:
         postgres = stack.enter_context(Postgres())
-        postgres.create_database(DATABASE)
-        migrate(lambda: open_session(postgres.url(DATABASE)))
+        install(postgres, DATABASE)
+        observer = Observer(postgres)
+        stack.callback(observer.close)
         exchange = ChangeNow(api_key=API_KEY, schedule=Schedule.by_hand(), clock=clock)
         servers = Servers(
             postgres=postgres,
@@ -91,9 +92,9 @@ def running_servers() -> Iterator[Servers]:
             secrets=stack.enter_context(SecretManager()),
             pubsub=stack.enter_context(PubSub()),
             storage=stack.enter_context(Storage()),
-            observer=Observer(postgres),
+            observer=observer,
+            shelves=Shelves(observer),
             clock=clock,
         )
-        stack.callback(servers.observer.close)
         servers.pubsub.create_topic(TOPIC)
         yield servers

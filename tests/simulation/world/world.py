@@ -29,6 +29,8 @@ from shared.flow.health import Health
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.settings import CallbackSettings, CheckSettings, load_callback_settings, load_check_settings
 from tests.rig import PROJECT
+from tests.simulation.database.installation import EMPTY, MOVED_IN
+from tests.simulation.database.old_service import move_in
 from tests.simulation.engine.journal import Journal
 from tests.simulation.engine.running_action import RunningAction
 from tests.simulation.history.vocabulary import Action, Check, History
@@ -37,6 +39,7 @@ from tests.simulation.model.levers import Levers
 from tests.simulation.proofs.rules import Rules
 from tests.simulation.world.cloud_tasks import OrderTask
 from tests.simulation.world.gchostpay1 import Peers
+from tests.simulation.world.lasting import Lasting
 from tests.simulation.world.peer_records import Callback, PeerRecords, RuleBroken
 from tests.simulation.world.processes import Process
 from tests.simulation.world.servers import EPOCH, Servers
@@ -48,6 +51,8 @@ STATUSES: Final[dict[type[Refused], int]] = {
     BatchConflict: 409,
     ValueImpossible: 422,
 }
+
+IMPATIENT: Final = {"DATABASE_LOCK_TIMEOUT_S": "1"}
 
 Event = Callable[[RunningAction], None]
 Perform = Callable[["World", Action, int], None]  # what plays an action
@@ -69,6 +74,7 @@ class World:
         self.peers = Peers(self)
         self.rules = Rules(self)
         self.levers = Levers()
+        self.lasting = Lasting()
         self.judge = Judge(self)
         self._agenda: list[tuple[datetime, int, Event]] = []
         self._numbers = itertools.count()
@@ -86,10 +92,16 @@ class World:
         servers.tasks.taken = self._task_taken
         self.set_threshold(b"20.00\n")
         self.set_policy(b"{}")
-        self.observer.empty()
+        servers.shelves.put_back(MOVED_IN if self.history.conditions.moving_in else EMPTY)
+        if self.history.conditions.moving_in:
+            self.levers.ours_from = None
+            move_in(self)
+            self._exchanges_seen = len(servers.exchange.exchanges)
+        self.rules.begin()
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes, and let go of the rows."""
+        self.observer.held.free_all()
         for process in self._processes.values():
             self._end(process)
 
@@ -200,7 +212,7 @@ class World:
 
     @cached_property
     def _settings(self) -> tuple[CheckSettings, CallbackSettings]:
-        environment = self.servers.environment
+        environment = self.servers.environment | (IMPATIENT if self.history.holds_rows else {})
         return load_check_settings(environment), load_callback_settings(environment)
 
     # What reaches the functions
@@ -213,7 +225,7 @@ class World:
         """Let a tick reach check_threshold; None where it failed and would be redelivered."""
         self.journal.counts["checks"] += 1
         process = self.process("check", check.instance, running.depth)
-        before, sight = self.rules.before_check(), self.judge.begin_check(check, process, running)
+        before, sight = self.rules.before_check(process.now()), self.judge.begin_check(check, process, running)
         outcome = None
         try:
             outcome = running.play(process, lambda alive: run_check(alive.check, forced=check.forced))
