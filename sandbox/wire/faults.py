@@ -49,7 +49,7 @@ class Action:
     is_cut: bool = False
     """Whether the connection breaks instead of an answer."""
     reply: Reply | None = None
-    """What goes back where the work is not done."""
+    """What goes back instead of the answer; for a gRPC call also where the work is done."""
 
 
 hang = Action("hang", delay_s=math.inf, is_cut=True)

@@ -98,9 +98,9 @@ class GrpcServer(Server):
             _sleep_until_over(context)
         if action.delay_s and self.faults.wait(action):
             context.abort(grpc.StatusCode.UNAVAILABLE, "the server stops")
+        answer = _served(call, request, context) if action.is_served else None
         if isinstance(action.reply, GrpcReply):
             context.abort(action.reply.code, action.reply.details)
-        answer = _served(call, request, context) if action.is_served else None
         if action.is_cut:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the answer was lost")
         return answer

@@ -19,14 +19,14 @@ from unittest.mock import patch
 
 import google.api_core.retry.retry_base as google_retry_base
 import google.api_core.retry.retry_unary as google_retry
-import urllib3.util.retry as http_retry
 from grpc._channel import _UnaryUnaryMultiCallable
 from pg8000.core import IDLE, CoreConnection
 from urllib3.connectionpool import HTTPConnectionPool
 
 import shared
-from shared.outside import timed_http
+from shared.outside import timed_calls, timed_http
 from shared.outside.statements import LOCKED, STATEMENTS
+from shared.outside.timed_calls import TimedCalls
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SHARED: Final = Path(str(shared.__file__)).parent
 ADAPTERS: Final = frozenset(
     {"database", "driver_errors", "statements", "changenow", "cloud_tasks", "secret_manager", "pubsub", "storage"}
-    | {"timed_calls", "timed_http"}
+    | {"google_client", "timed_calls", "timed_http"}
 )
 SERVICES: Final = {"CloudTasks": "tasks", "SecretManagerService": "secrets", "Publisher": "events"}
 GRPC_DOORS: Final = ("__call__", "with_call", "future")
@@ -124,9 +124,19 @@ def installed() -> Iterator[None]:
             ),
         ):
             stack.enter_context(patch.object(holder, name, watched))
-        for module in (http_retry, timed_http, google_retry, google_retry_base):
+        for module in (google_retry, google_retry_base, timed_calls, timed_http):
             stack.enter_context(patch.object(module, "time", _PlayedTime))
+        stack.enter_context(patch.object(TimedCalls, "run", _in_this_thread(TimedCalls.run)))
         yield
+
+
+def _in_this_thread(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a played process's calls in its own thread: nothing hangs in a history, and its turns are the seed's."""
+
+    def run(self: TimedCalls, within_s: float, call: Callable[[], Any], **facts: Any) -> Any:
+        return call() if visitor_here() is not None else original(self, within_s, call, **facts)
+
+    return run
 
 
 class _PlayedTime:

@@ -7,6 +7,7 @@ from typing import Final
 
 from tests.simulation.history.vocabulary import (
     Action,
+    Bad,
     Check,
     CutOver,
     Fault,
@@ -14,6 +15,7 @@ from tests.simulation.history.vocabulary import (
     History,
     Hold,
     Neighbour,
+    Operate,
     Pause,
     Pay,
     Payment,
@@ -22,6 +24,7 @@ from tests.simulation.history.vocabulary import (
     SetThreshold,
     Wait,
 )
+from tests.simulation.world.odd_changenow import FROM_THE_FIRST, ONCE_PAID
 
 GENERATIONS: Final = ("october",) * 6 + ("november", "november", "document")
 CLIENTS: Final = ("client", "client", "client-2", "client-3")
@@ -29,7 +32,14 @@ STATEMENTS: Final = (
     *("mark paid", "mark paid", "count an attempt", "count an attempt", "update other columns"),
     *("convert it by itself", "say processing", "say failed", "join by hand", "join by hand", "claim as before"),
 )
+VERBS: Final = (
+    *("accept", "release", "release", "resend", "resend", "breaker"),
+    *("threshold", "pause", "resume", "policy"),
+)
 MINUTE, HOUR = 60, 3600
+# Dates of writers whose clocks, zones or columns are wrong
+ODD_AGES_S: Final = (-5 * HOUR, 5 * HOUR, -30 * HOUR, -400 * 24 * HOUR, 20 * 365 * 24 * HOUR)
+WRONG_LEVERS: Final = ((b"abc", b"{}"), (b"20.00", b'{"pause": true}'), (b"-1", b"[]"), (b"20.00", b'{"paused": 1}'))
 HELD_FOR_S: Final = (30 * MINUTE, 2 * HOUR, 5 * HOUR, None)
 
 
@@ -114,8 +124,57 @@ def _alone(pause: Pause) -> Pause:
     return Pause(0, meanwhile)
 
 
+def _odd_exchanges(history: History, random: Random) -> History:
+    """Let one or two exchanges be bad for ever."""
+    bad = []
+    for _ in range(random.choice((1, 1, 2))):
+        once_paid = random.random() < 0.5
+        bad.append(Bad(random.randint(1, 6), random.choice(ONCE_PAID if once_paid else FROM_THE_FIRST), once_paid))
+    return replace(history, conditions=replace(history.conditions, bad=tuple(bad)))
+
+
+def _odd_deposits(history: History, random: Random) -> History:
+    return replace(history, conditions=replace(history.conditions, odd_deposits=history.conditions.odd_fates))
+
+
+def _changed_peer(history: History, random: Random) -> History:
+    """Let GCHostPay1 be as docs/peers.md asks for it."""
+    return replace(history, conditions=replace(history.conditions, peer="changed"))
+
+
+def _wrong_levers(history: History, random: Random) -> History:
+    """Begin with levers that nobody could ever read."""
+    threshold, policy = random.choice(WRONG_LEVERS)
+    return replace(history, conditions=replace(history.conditions, threshold=threshold, policy=policy))
+
+
+def _outliers(history: History, random: Random) -> History:
+    """Let payments come that no batch takes: far more dollars than any other, ETH that is not theirs, odd times."""
+    rows = [Payment(str(random.randint(20_000, 90_000)))]
+    rows += [Payment("25.00", random.choice(("5", "0.0000001", "250")), random.choice((0, 30 * HOUR)))]
+    rows += [Payment("12.00", age_s=random.choice(ODD_AGES_S))]
+    actions = list(history.actions)
+    actions.insert(random.randrange(1, len(actions) + 1), Pay(tuple(random.sample(rows, random.randint(1, 3)))))
+    return replace(history, actions=tuple(actions))
+
+
+def _steered(history: History, random: Random) -> History:
+    """Let operators type verbs, right and wrong ones."""
+    actions = list(history.actions)
+    for _ in range(random.choice((1, 2, 3, 4))):
+        at = random.randrange(1, len(actions) + 1)
+        actions.insert(at, Operate(random.choice(VERBS), random.randrange(24)))
+    return replace(history, actions=tuple(actions))
+
+
 ODDITIES: Final[tuple[tuple[float, Callable[[History, Random], History]], ...]] = (
     (0.4, _moving_in),
     (0.5, _beside_neighbours),
     (0.04, _with_rows_held),
+    (0.3, _odd_exchanges),
+    (0.4, _odd_deposits),
+    (0.3, _changed_peer),
+    (0.1, _wrong_levers),
+    (0.2, _outliers),
+    (0.4, _steered),
 )

@@ -51,6 +51,9 @@ def _calmer(history: History) -> Iterator[History]:
     conditions = history.conditions
     if conditions.odd_fates:
         yield replace(history, conditions=replace(conditions, odd_fates=False))
+    for calm in ({"moving_in": False}, {"odd_deposits": False}, {"bad": ()}):
+        if any(getattr(conditions, name) != value for name, value in calm.items()):
+            yield replace(history, conditions=replace(conditions, **calm))
     if conditions.with_events:
         yield replace(history, conditions=replace(conditions, with_events=False))
 

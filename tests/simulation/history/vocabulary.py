@@ -173,6 +173,14 @@ class Hold:
     seconds: int | None
 
 
+@dataclass(frozen=True)
+class Operate:
+    """An operator types a verb: about one of the batches, or about a lever."""
+
+    verb: str
+    which: int
+
+
 Action: TypeAlias = (
     Pay
     | Check
@@ -190,7 +198,17 @@ Action: TypeAlias = (
     | CutOver
     | Neighbour
     | Hold
+    | Operate
 )
+
+
+@dataclass(frozen=True)
+class Bad:
+    """The how-manieth exchange of a history is bad for ever, in one way: as it is made, or once it is paid."""
+
+    number: int
+    how: str
+    once_paid: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,6 +224,11 @@ class Conditions:
     course: str | None = None  # how every exchange goes, instead of its fate
     manner: str | None = None  # how every callback comes, instead of its fate
     moving_in: bool = False  # whether the old service's rows are there, and payments that wait
+    peer: str = "deployed"  # GCHostPay1 as it is, or changed as docs/peers.md asks
+    odd_deposits: bool = False  # short, twice, too late, never seen; finished after failed, expiry never told
+    bad: tuple[Bad, ...] = ()
+    threshold: bytes = b"20.00\n"  # what the levers' secrets hold when it begins
+    policy: bytes = b"{}"
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,45 @@
 """How a callback must be answered."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from sandbox.changenow.exchange import Exchange
 from sandbox.peers.gchostpay1_tokens import Execution
-from tests.simulation.model.exchanges import LOST, is_plausible
+from tests.simulation.model.exchanges import LOST, TOLERANCE_USDT, is_plausible
 from tests.simulation.model.situation import Row
 from tests.simulation.world.letters import Letter
 
 AGE_MAX: Final = timedelta(hours=25)
 AHEAD_MAX: Final = timedelta(seconds=60)
-TOLERANCE_USDT: Final = Decimal("0.000001")
 
 
-def expect_status(letter: Letter, batch: Row | None, exchange: Exchange | None, now: datetime, *, is_held: bool) -> int:
-    """The status of an undisturbed answer; *is_held*: others hold a row of the batch's payments."""
+@dataclass(frozen=True)
+class Ground:
+    """What a callback meets: the batch, its exchange as ChangeNow has it, and what stands in the way for ever."""
+
+    batch: Row | None
+    exchange: Exchange | None
+    is_held: bool  # others hold a row of its payments
+    how_bad: str | None  # in which way ChangeNow will not tell about the exchange
+
+
+def expect_status(letter: Letter, ground: Ground, now: datetime) -> int:
+    """The status of an undisturbed answer."""
     if (early := _status_of_token(letter, now)) is not None:
         return early
-    says = letter.says
+    says, batch = letter.says, ground.batch
     if batch is None:
         return 404
-    if batch["cn_api_id"] != says.cn_api_id or batch["status"] not in ("swapping", "completed"):
+    if batch["cn_api_id"] != says.cn_api_id or batch["status"] not in ("swapping", "completed", "failed"):
         return 409
     if batch["status"] == "completed":
         return _status_of_repeat(says, batch)
-    status = _status_of_amount(says, batch, exchange)
-    return 503 if status == 200 and is_held else status
+    if ground.how_bad is not None:
+        return 409 if ground.how_bad == "unknown" else 503
+    status = _status_of_amount(says, batch, ground.exchange)
+    return 503 if status == 200 and ground.is_held else status
 
 
 def _status_of_token(letter: Letter, now: datetime) -> int | None:
@@ -51,6 +63,8 @@ def _status_of_amount(says: Execution, batch: Row, exchange: Exchange | None) ->
         return 409
     if exchange.status != "finished" or exchange.amount_to is None:
         return 503
+    if batch["status"] == "failed":
+        return 409
     if abs(exchange.amount_to - says.actual_usdt_received) > TOLERANCE_USDT:
         return 409
     return 200 if is_plausible(batch, exchange) and batch["holds_its_total"] else 409

@@ -13,6 +13,7 @@ STUCK_AFTER: Final = timedelta(minutes=60)
 ASKED_AGAIN_WITHIN: Final = timedelta(hours=1)
 RECEIVED_DEVIATION_PCT: Final = Decimal(20)
 DEPOSIT_DEVIATION_PCT: Final = Decimal(1)
+TOLERANCE_USDT: Final = Decimal("0.000001")
 LOST: Final = frozenset({"failed", "expired", "refunded"})
 
 
@@ -33,9 +34,15 @@ def is_asked(batch: Row, now: datetime) -> bool:
     return batch["reconcile_after"] is None or bool(batch["reconcile_after"] <= now)
 
 
-def fate(batch: Row, exchange: Exchange, now: datetime, *, is_held: bool) -> Fate:
-    """Say what becomes of a batch that ChangeNow is asked about; *is_held*: others hold a row of its payments."""
+def fate(batch: Row, exchange: Exchange, now: datetime, *, is_held: bool, how_bad: str | None) -> Fate:
+    """Say what becomes of a batch that ChangeNow is asked about.
+
+    *is_held*: others hold a row of its payments; *how_bad*: in which way ChangeNow will not tell about the exchange.
+    """
     said = f"ChangeNow says {exchange.status}, {exchange.amount_to} USDT for ${batch['usd']}"
+    if how_bad is not None:
+        waiting = frozenset({"batch_stuck"}) if _is_stuck(batch, now) else frozenset[str]()
+        return Fate("swapping", waiting, f"ChangeNow tells nothing of use: {how_bad}")
     if is_held and (exchange.status in LOST or _may_be_completed(batch, exchange)):
         waiting = frozenset({"batch_stuck"}) if _is_stuck(batch, now) else frozenset[str]()
         return Fate("swapping", waiting, f"{said}, and a row of its payments is held")
@@ -59,9 +66,12 @@ def _may_be_completed(batch: Row, exchange: Exchange) -> bool:
 
 def is_plausible(batch: Row, exchange: Exchange) -> bool:
     """Whether the amount may be distributed: near enough to the payments' dollars, or accepted by an operator."""
-    if batch["amount_accepted_at"] is not None:
-        return True
     assert exchange.amount_to is not None
+    if batch["accepted_usdt"] is not None and abs(batch["accepted_usdt"] - exchange.amount_to) <= TOLERANCE_USDT:
+        return True
+    ordered_eth, deposit_eth = batch["amount_eth"], exchange.amount_from
+    if ordered_eth and deposit_eth and abs(deposit_eth - ordered_eth) * 100 > ordered_eth * DEPOSIT_DEVIATION_PCT:
+        return False
     usd: Decimal = batch["usd"]
     return abs(exchange.amount_to - usd) * 100 <= usd * RECEIVED_DEVIATION_PCT
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.changenow.exchange import Exchange
-from tests.simulation.model.callbacks import expect_status
+from tests.simulation.model.callbacks import Ground, expect_status
 from tests.simulation.model.claims import must_hold_the_oldest
 from tests.simulation.model.decision import OPENING, Expected, expect
 from tests.simulation.model.exchanges import ASKED_AGAIN_WITHIN, LOST, Fate, fate, is_asked
 from tests.simulation.model.fitting import sort_out
 from tests.simulation.model.levers import Policy
-from tests.simulation.model.situation import Row, Situation, look
+from tests.simulation.model.situation import BATCHES, Row, Situation, look
 from tests.simulation.world.peer_records import Callback, RuleBroken
 
 if TYPE_CHECKING:
@@ -162,13 +162,18 @@ class Judge:
         for batch in sight.situation.alive:
             exchange, then = self._exchange(batch), now_by_id[batch["id"]]
             if is_asked(batch, now) and exchange is not None:
-                self._must_meet(sight, then, fate(batch, exchange, now, is_held=sight.situation.is_held(batch)))
+                self._must_meet(sight, then, self._fate(sight, batch, exchange))
             elif batch["task_enqueued_at"] is not None and then["status"] != batch["status"]:
                 raise RuleBroken("nothing moves by itself", f"expected no change of {batch}, saw {then}")
             ask_at = then["reconcile_after"]
             if ask_at not in (None, batch["reconcile_after"]) and ask_at > now + ASKED_AGAIN_WITHIN:
                 raise RuleBroken("no batch is forgotten", f"asked at {now}, next asked at {ask_at}")
         self._must_tell_of_changes(sight, after)
+
+    def _fate(self, sight: Sight, batch: Row, exchange: Exchange) -> Fate:
+        how_bad = self._world.lasting.exchanges.get(batch["cn_api_id"])
+        is_held = sight.situation.is_held(batch)
+        return fate(batch, exchange, sight.situation.now, is_held=is_held, how_bad=how_bad)
 
     @staticmethod
     def _must_meet(sight: Sight, then: Row, expected: Fate) -> None:
@@ -243,9 +248,15 @@ class Judge:
         situation = look(self._world, process.now())
         batches = {str(batch["id"]): batch for batch in situation.batches}
         batch = batches.get(callback.letter.says.batch_conversion_id)
-        exchange = self._exchange(batch) if batch is not None else None
-        is_held = batch is not None and situation.is_held(batch)
-        return expect_status(callback.letter, batch, exchange, process.now(), is_held=is_held)
+        if batch is None:
+            return expect_status(callback.letter, Ground(None, None, is_held=False, how_bad=None), process.now())
+        ground = Ground(
+            batch,
+            self._exchange(batch),
+            is_held=situation.is_held(batch),
+            how_bad=self._world.lasting.exchanges.get(batch["cn_api_id"]),
+        )
+        return expect_status(callback.letter, ground, process.now())
 
     def end_callback(self, expected: int, status: int, *, is_undisturbed: bool) -> None:
         """Judge an answer; what is disturbed may be asked for again, and may be done by somebody else meanwhile."""
@@ -260,12 +271,17 @@ class Judge:
         """Each batch has told of exactly what has happened to it."""
         rows = self._world.observer.sql("SELECT batch_conversion_id AS id, event FROM batch_events")
         told = {(row["id"], row["event"]) for row in rows}
-        for batch in look(self._world, self._world.now).batches:
+        for batch in self._world.observer.sql(BATCHES):
             expected = {
                 "batch.completed": batch["status"] == "completed" and batch["settled_by"] is not None,
                 "batch.failed": batch["status"] == "failed" and batch["failure_reason"] is not None,
+                "batch.created": batch["task_enqueued_at"] is not None and batch["opened_because"] is not None,
+                "batch.paid_late": batch["late_usdt"] is not None,
+                "batch.deposit_lost": batch["deposit_lost_at"] is not None,
                 "batch.stuck": batch["stuck_reported_at"] is not None,
             }
+            if str(batch["id"]) in self._world.rules.resent:  # which counts its time anew
+                del expected["batch.stuck"]
             for event, is_due in expected.items():
                 if ((batch["id"], event) in told) != is_due:
                     raise RuleBroken("every change is told of", f"expected {event}: {is_due} of {batch}")

@@ -51,9 +51,14 @@ class Levers:
         """The policy in force; None where none was ever valid."""
         if self.policy_payload is not None and (read := read_policy(self.policy_payload)) is not None:
             return read, True
-        known = sql(LAST_POLICY)
-        recorded = known[0]["policy"] if known else None
+        recorded = self.last_policy(sql)
         return (read_policy(recorded.encode()) if recorded else None), False
+
+    @staticmethod
+    def last_policy(sql: Sql) -> str | None:
+        """The document that the last check went by; None where none was ever valid."""
+        known = sql(LAST_POLICY)
+        return known[0]["policy"] if known else None
 
 
 def read_threshold(payload: bytes) -> Decimal | None:

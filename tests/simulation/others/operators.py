@@ -26,8 +26,10 @@ def type_verb(world: "World", *typed: str) -> int:
     """Type ``./microbatch VERB ... --yes`` and return the exit code; what it says goes into the journal."""
     world.observer.sql(set_clock(world.now))
     said, warned = io.StringIO(), io.StringIO()
+    before = world.observer.backends()
     with _at_a_shell(world), redirect_stdout(said), redirect_stderr(warned):
         code = main([*typed, "--yes", "--by", "ada"])
+    world.observer.cut_off(sorted(world.observer.backends() - before))  # a lock that lingers would stop a check
     world.journal.note(f"typed {' '.join(typed)} -> {code} {warned.getvalue().strip().splitlines()[-1:]}")
     world.journal.counts[f"typed: {typed[0]} -> {code}"] += 1
     return code

@@ -28,8 +28,8 @@ def why_touched(world: "World", situation: Situation, batch: Row) -> str | None:
     """What lasting fault keeps a batch from its end; None where nothing does."""
     if situation.is_held(batch):
         return "a row of its payments is held"
-    if batch["cn_api_id"] in world.lasting.exchanges:
-        return world.lasting.exchanges[batch["cn_api_id"]]
+    if (how := world.lasting.why(batch["cn_api_id"])) is not None:
+        return how
     if batch["holds_its_total"] is not True:
         return "its payments do not sum to its total"
     if batch["opened_because"] is None and not is_known_there(world, batch):

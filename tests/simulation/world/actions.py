@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sandbox.changenow.market import Market
 from sandbox.peers.gchostpay1_tokens import Execution
@@ -18,6 +18,7 @@ from tests.simulation.history.vocabulary import (
     Hold,
     MoveMarket,
     Neighbour,
+    Operate,
     Pay,
     Repeat,
     Replace,
@@ -27,7 +28,7 @@ from tests.simulation.history.vocabulary import (
     Skew,
     Wait,
 )
-from tests.simulation.others import neighbours
+from tests.simulation.others import neighbours, steering
 from tests.simulation.others.operators import DONE, type_verb
 from tests.simulation.others.payments import insert_payments
 from tests.simulation.world.letters import Letter
@@ -35,14 +36,6 @@ from tests.simulation.world.peer_records import Callback, RuleBroken
 
 if TYPE_CHECKING:
     from tests.simulation.world.world import World
-
-ACCEPT: Final = """
-    UPDATE batch_conversions SET accepted_usdt = refused_usdt, amount_accepted_at = CAST(%s AS timestamp)
-    WHERE conversion_status = 'swapping' AND refused_usdt IS NOT NULL AND accepted_usdt IS DISTINCT FROM refused_usdt"""
-
-RESET: Final = """
-    INSERT INTO operator_acts (act, by_whom, acted_at)
-    VALUES ('breaker reset', 'an operator', CAST(%s AS timestamp) AT TIME ZONE 'UTC')"""
 
 
 def perform(world: "World", action: Action, depth: int = 0) -> None:
@@ -91,8 +84,9 @@ def _let_others_act(world: "World", action: Action) -> None:
     """What people decide, and what the deployed services do to rows that are there."""
     match action:
         case Accept():
-            world.observer.sql(ACCEPT, _naive(world))
-            world.observer.sql(RESET, _naive(world))
+            steering.accept_all(world)
+        case Operate():
+            steering.operate(world, action)
         case CutOver(hours):
             _decide(world, hours)
         case Neighbour():
@@ -110,10 +104,6 @@ def _decide(world: "World", hours: int | None) -> None:
     if type_verb(world, "cut-over", *typed) != DONE:
         raise RuleBroken("an operator's word counts", f"cut-over {typed} was refused")
     world.levers.ours_from = datetime.min if since is None else since.replace(tzinfo=None)  # noqa: DTZ901 - naive, as the tables
-
-
-def _naive(world: "World") -> "datetime":
-    return world.now.replace(tzinfo=None)
 
 
 def _forge(world: "World", kind: int, running: RunningAction) -> None:

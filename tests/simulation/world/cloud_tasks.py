@@ -79,6 +79,11 @@ class TaskServer(GrpcServer):
             raise RefusedError(grpc.StatusCode.NOT_FOUND, "The task no longer exists.")
         return self._live[name]
 
+    def is_untried(self, batch_id: str) -> bool:
+        """Whether the last order of a batch still stands in its queue, and was handed to nobody."""
+        orders = [task for name, task in self._live.items() if f"/batch-{batch_id}" in name]
+        return bool(orders) and orders[-1].attempts == 0
+
     def is_live(self, task: OrderTask) -> bool:
         """Whether a task still is to be delivered: an operator may have taken it out."""
         return self._live.get(task.name) is task

@@ -26,9 +26,18 @@ if TYPE_CHECKING:
 CALLBACK_ATTEMPTS_MAX: Final = 8
 CALLBACK_BACKOFF_S: Final = 15
 MINUTE, HOUR = 60, 3600
+UNIT_ETH: Final = Decimal("1e-8")
 PAID_ONCE: Final = "a swap is paid for once"
 
 COURSES: Final = ("finish",) * 14 + ("slow", "null", "fail", "refund", "verify", "strange")
+LATE_COURSES: Final = ("late", "late")  # failed, and paid out after all
+DEPOSITS: Final = ("whole",) * 8 + ("short", "twice", "unseen", "late")
+SHORT: Final = Decimal("0.97")  # of the ETH ordered
+LATE_DEPOSIT_S: Final = 6 * HOUR
+DELIVERED_TWICE: Final = 0.08
+NEVER_TOLD: Final = 0.06
+QUESTIONS: Final = 4  # at once, and three times more
+QUESTION_EVERY_S: Final = 300
 CALLBACKS: Final = ("normal",) * 9 + ("silent",) * 3 + ("twice", "twice", "late", "expired", "early", "wrong")
 
 
@@ -43,11 +52,22 @@ class Peers:
         random = self._fate("task", task.number)
         delay_s = random.choice((0, 0, 0, 1, 5, 60, 290, 400)) if self._is_odd else 0
         self._world.plan(delay_s, partial(self._deliver_order, task))
+        if self._is_odd and self._is_deployed and random.random() < DELIVERED_TWICE:
+            self._world.journal.faults["task delivered twice at once"] += 1
+            self._world.plan(delay_s, partial(self._deliver_twin, task))
 
     def expire(self, exchange_id: str, number: int) -> None:
-        """Plan the end of an exchange that nobody pays."""
-        after_s = self._fate("expiry", number).randint(*self._world.history.conditions.expires_after_s)
-        self._world.plan(after_s, partial(self._expire, exchange_id))
+        """Plan the end of an exchange that nobody pays; now and then it is never told."""
+        random = self._fate("expiry", number)
+        after_s = random.randint(*self._world.history.conditions.expires_after_s)
+        if self._is_odd and self._world.history.conditions.odd_deposits and random.random() < NEVER_TOLD:
+            self._world.lasting.unpaid.add(exchange_id)
+        else:
+            self._world.plan(after_s, partial(self._expire, exchange_id))
+
+    @property
+    def _is_deployed(self) -> bool:
+        return self._world.history.conditions.peer == "deployed"
 
     @property
     def _is_odd(self) -> bool:
@@ -66,16 +86,21 @@ class Peers:
         is_down = self._is_odd and random.random() < 0.15
         status = 503 if is_down else self._accept(task)
         answer_lost = self._is_odd and random.random() < 0.1
-        if (status == 200 and not answer_lost) or task.attempts >= ATTEMPTS_MAX:
+        attempts_max = 1 if self._is_deployed else ATTEMPTS_MAX
+        if (status == 200 and not answer_lost) or task.attempts >= attempts_max:
             world.servers.tasks.end(task, random, world.history.conditions.names_blocked_s)
         else:
             world.plan(backoff_s(task.attempts), partial(self._deliver_order, task))
 
+    def _deliver_twin(self, task: OrderTask, running: "RunningAction") -> None:
+        self._accept(task)
+
     def _accept(self, task: OrderTask) -> int:
-        """Answer an order; the same token again is the same order."""
+        """Answer an order; as deployed, the same token again is paid again."""
         world, now = self._world, self._world.now
         token, _ = read_order(task.body)
-        if token in world.records.accepted:
+        is_known = token in world.records.accepted
+        if is_known and not self._is_deployed:
             return 200
         try:
             order = decrypt_microbatch_to_gchostpay1_token(token, [SIGNING_KEY], int(now.timestamp()))
@@ -83,29 +108,76 @@ class Peers:
             return 400
         except UntrustedTokenError:
             return 401
-        world.records.accepted[token] = Accepted(order, now)
-        world.journal.counts["orders accepted"] += 1
-        world.rules.order_accepted(order)
+        if self._is_deployed and world.servers.exchange.exchange(order.cn_api_id).status != "waiting":
+            world.journal.counts["orders refused: not waiting"] += 1
+            return 400
+        if not is_known:
+            world.records.accepted[token] = Accepted(order, now)
+            world.journal.counts["orders accepted"] += 1
+            world.rules.order_accepted(order)
         random = self._fate("wallet", task.number)
         if self._is_odd and random.random() < 0.06:
             world.journal.faults["wallet does not pay"] += 1
+            world.records.dead_orders.add(token)
         else:
-            delay_s = 1 if world.is_healed else random.choice(world.history.conditions.wallet_delays_s)
-            world.plan(delay_s, partial(self._pay, order, task.number))
+            self._plan_payment(order, task.number, random, is_again=is_known)
         return 200
 
-    def _pay(self, order: Order, number: int, running: "RunningAction") -> None:
+    def _plan_payment(self, order: Order, number: int, random: Random, *, is_again: bool) -> None:
+        world = self._world
+        world.records.to_be_paid.add(order.cn_api_id)
+        delay_s = 1 if world.is_healed else random.choice(world.history.conditions.wallet_delays_s)
+        kind = self._deposit_kind(number)
+        if kind != "whole":
+            world.journal.faults[f"deposit: {kind}"] += 1
+        if is_again:
+            world.plan(delay_s, partial(self._pay_again, order))
+        elif kind == "late":
+            world.plan(LATE_DEPOSIT_S, partial(self._pay_too_late, order, number))
+        else:
+            world.plan(delay_s, partial(self._pay, order, number, kind))
+
+    def _deposit_kind(self, number: int) -> str:
+        is_odd = self._is_odd and self._world.history.conditions.odd_deposits
+        return self._fate("deposit", number).choice(DEPOSITS) if is_odd else "whole"
+
+    def _pay(self, order: Order, number: int, kind: str, running: "RunningAction") -> None:
+        """Pay an order, and set its exchange going where ChangeNow sees the deposit."""
         world = self._world
         exchange = world.servers.exchange.exchange(order.cn_api_id)
         if exchange.status in FINAL:
             raise RuleBroken(PAID_ONCE, f"exchange {exchange.id} is paid after it is {exchange.status}")
-        if exchange.id in world.records.paid_eth:
+        if exchange.id in world.records.paid_at:
             raise RuleBroken(PAID_ONCE, f"exchange {exchange.id} is paid a second time")
         tx_hash = transaction_hash()
-        world.servers.exchange.deposit(order.payin_address, order.from_amount, tx_hash)
-        world.records.paid_eth[exchange.id] = order.from_amount
+        amount_eth = (order.from_amount * SHORT).quantize(UNIT_ETH) if kind == "short" else order.from_amount
+        world.servers.exchange.loses_deposits = kind == "unseen"
+        world.servers.exchange.deposit(order.payin_address, amount_eth, tx_hash)
+        world.servers.exchange.loses_deposits = False
+        world.records.paid_at[exchange.id] = world.now
         world.journal.counts["exchanges paid"] += 1
-        world.plan(MINUTE, partial(self._move_on, order, number, tx_hash))
+        if kind == "twice":
+            self._pay_again(order, running)
+        if kind != "unseen":
+            world.spoil_once_paid(exchange.id)
+            world.plan(MINUTE, partial(self._move_on, order, number, tx_hash))
+
+    def _pay_again(self, order: Order, running: "RunningAction") -> None:
+        """Pay for the same order once more: the deposit is ChangeNow's to keep or to send back, and moves nothing."""
+        self._world.servers.exchange.deposit(order.payin_address, order.from_amount, transaction_hash())
+        self._world.journal.counts["exchanges paid twice by GCHostPay1"] += 1
+
+    def _pay_too_late(self, order: Order, number: int, running: "RunningAction") -> None:
+        """Pay an exchange that has expired meanwhile; ChangeNow's support pays out some of these after all."""
+        world, office = self._world, self._world.servers.exchange
+        if office.exchange(order.cn_api_id).status == "waiting":
+            self._pay(order, number, "whole", running)
+            return
+        tx_hash = transaction_hash()
+        office.deposit(order.payin_address, order.from_amount, tx_hash)
+        world.records.paid_at[order.cn_api_id] = world.now
+        if self._fate("support", number).random() < 0.5:
+            world.plan(2 * HOUR, partial(self._pay_late, order, number, tx_hash))
 
     # Exchanges
 
@@ -118,7 +190,8 @@ class Peers:
         """Send a paid exchange on its course."""
         world, office, cn_api_id = self._world, self._world.servers.exchange, order.cn_api_id
         random = self._fate("course", number)
-        course = random.choice(COURSES) if self._is_odd else "finish"
+        more = LATE_COURSES if world.history.conditions.odd_deposits else ()
+        course = random.choice(COURSES + more) if self._is_odd else "finish"
         course = (not world.is_healed and world.history.conditions.course) or course
         if course != "finish":
             world.journal.faults[f"exchange: {course}"] += 1
@@ -149,7 +222,7 @@ class Peers:
         world, office = self._world, self._world.servers.exchange
         random = self._fate("amount", number)
         exchange = office.exchange(order.cn_api_id)
-        amount_usdt = world.market.paid_out(exchange.pair, order.from_amount)
+        amount_usdt = world.market.paid_out(exchange.pair, exchange.amount_from or order.from_amount)
         if self._is_odd:
             factor = (
                 Decimal(random.choice((3, 20))) / 10
@@ -181,8 +254,10 @@ class Peers:
         if manner != "normal":
             world.journal.faults[f"callback: {manner}"] += 1
         callback = self._callback(order, tx_hash, amount_usdt)
-        soon_s = random.randint(0, 2 * MINUTE)
-        if manner == "silent":
+        soon_s: int | None = random.randint(0, 2 * MINUTE)
+        if self._is_deployed and not world.history.conditions.manner:
+            soon_s = self._next_question_s(order)
+        if manner == "silent" or soon_s is None:
             return
         if manner == "wrong":
             wrong = self._callback(order, tx_hash, amount_usdt + Decimal("0.01"), is_true=False)
@@ -194,6 +269,15 @@ class Peers:
         self.call_back(delay_s.get(manner, soon_s), callback)
         if manner == "twice":
             self.call_back(soon_s + random.choice((0, 1, 3 * HOUR)), callback)
+
+    def _next_question_s(self, order: Order) -> int | None:
+        """When GCHostPay1 as deployed asks next and hears of the end; None where it has asked its last."""
+        since_s = int((self._world.now - self._world.records.paid_at[order.cn_api_id]).total_seconds())
+        asked = -(-since_s // QUESTION_EVERY_S)
+        if asked >= QUESTIONS:
+            self._world.journal.faults["three questions, then silence"] += 1
+            return None
+        return asked * QUESTION_EVERY_S - since_s
 
     def _callback(self, order: Order, tx_hash: str, amount_usdt: Decimal, *, is_true: bool = True) -> Callback:
         says = Execution(order.batch_conversion_id, order.cn_api_id, tx_hash, amount_usdt)

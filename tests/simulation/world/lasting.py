@@ -1,25 +1,28 @@
 """What stays bad for ever in a history: rows that somebody holds, exchanges that ChangeNow will not tell about."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tests.simulation.world.servers import Servers
 
 
 @dataclass
 class Lasting:
     """Everything that these do not touch has to be where it belongs within two checks."""
 
+    exchanges: dict[str, str]  # by id: how each is bad
     rows: set[int] = field(default_factory=set)  # payments, by id
-    exchanges: dict[str, str] = field(default_factory=dict)  # by id: how each is bad
+    unpaid: set[str] = field(default_factory=set)  # exchanges whose expiry is never told
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing lasts."""
-        return not (self.rows or self.exchanges)
+        return not (self.rows or self.exchanges or self.unpaid)
 
-    def end(self, servers: "Servers") -> None:
+    def why(self, exchange_id: str | None) -> str | None:
+        """How an exchange is bad for ever; None where it is well."""
+        if exchange_id in self.unpaid:
+            return "its expiry is never told"
+        return self.exchanges.get(exchange_id or "")
+
+    def end(self) -> None:
         """Let everything be good again."""
         self.rows.clear()
         self.exchanges.clear()

@@ -94,6 +94,10 @@ class Observer:
         numbers = ", ".join(str(backend) for backend, _ in process.backends) or "0"
         return 0 < len(self.sql(STATES % numbers)) == len(process.backends)
 
+    def backends(self) -> set[int]:
+        """Every session with the database."""
+        return {row["pid"] for row in self.sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")}
+
     def blocked_backends(self) -> set[int]:
         """The sessions that wait for a lock which another one holds."""
         return {row["pid"] for row in self.sql("SELECT pid FROM pg_locks WHERE NOT granted")}

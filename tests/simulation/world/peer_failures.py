@@ -85,6 +85,10 @@ TASKS: Final[tuple[Action, ...]] = (
     faults.refuse(StatusCode.DEADLINE_EXCEEDED),
     faults.refuse(StatusCode.RESOURCE_EXHAUSTED),
     faults.refuse(StatusCode.NOT_FOUND),
+    faults.refuse(StatusCode.CANCELLED),
+    faults.refuse(StatusCode.ABORTED),
+    faults.Action("taken, then cancelled", is_served=True, reply=faults.GrpcReply(StatusCode.CANCELLED, "given up")),
+    faults.Action("taken, then aborted", is_served=True, reply=faults.GrpcReply(StatusCode.ABORTED, "contention")),
 )
 SECRETS: Final[tuple[Action, ...]] = (
     faults.refuse(StatusCode.PERMISSION_DENIED),

@@ -4,7 +4,6 @@ import json
 import struct
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
 from sandbox.peers.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
 from tests.rig import SIGNING_KEY, decode
@@ -43,7 +42,9 @@ class PeerRecords:
 
     ordered: list[Order] = field(default_factory=list)
     accepted: dict[str, Accepted] = field(default_factory=dict)  # by token
-    paid_eth: dict[str, Decimal] = field(default_factory=dict)  # by exchange
+    dead_orders: set[str] = field(default_factory=set)  # tokens that GCHostPay1 took and will not pay by
+    to_be_paid: set[str] = field(default_factory=set)  # exchanges that its wallet pays, soon or late
+    paid_at: dict[str, datetime] = field(default_factory=dict)  # by exchange
     callbacks: list[Callback] = field(default_factory=list)
     broken: list[RuleBroken] = field(default_factory=list)
 

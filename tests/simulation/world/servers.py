@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sandbox.changenow.exchange import Schedule
-from sandbox.changenow.server import ChangeNow
 from sandbox.google.pubsub.server import PubSub
 from sandbox.google.secret_manager.server import SecretManager
 from sandbox.google.storage.server import Storage
@@ -16,6 +15,7 @@ from tests.rig import API_KEY, FENCES, PROJECT, Clock, required_settings
 from tests.simulation.database.installation import Shelves, install
 from tests.simulation.world.cloud_tasks import TaskServer
 from tests.simulation.world.observer import DATABASE, Observer
+from tests.simulation.world.odd_changenow import OddChangeNow
 
 TOPIC: Final = f"projects/{PROJECT}/topics/batch-events"
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ class Servers:
     """One set for each worker; a history finds them empty."""
 
     postgres: Postgres
-    exchange: ChangeNow
+    exchange: OddChangeNow
     tasks: TaskServer
     secrets: SecretManager
     pubsub: PubSub
@@ -63,6 +63,7 @@ class Servers:
     def clear(self) -> None:
         """Forget the history before: rows are left to the world, which owns the observer."""
         self.exchange._exchanges.clear()
+        self.exchange.bad.clear()
         self.exchange.requests.clear()
         self.pubsub._published[TOPIC].clear()
         self.storage.buckets.clear(FENCES)
@@ -84,7 +85,7 @@ def running_servers() -> Iterator[Servers]:
         install(postgres, DATABASE)
         observer = Observer(postgres)
         stack.callback(observer.close)
-        exchange = ChangeNow(api_key=API_KEY, schedule=Schedule.by_hand(), clock=clock)
+        exchange = OddChangeNow(api_key=API_KEY, schedule=Schedule.by_hand(), clock=clock)
         servers = Servers(
             postgres=postgres,
             exchange=stack.enter_context(exchange),

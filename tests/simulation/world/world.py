@@ -74,7 +74,7 @@ class World:
         self.peers = Peers(self)
         self.rules = Rules(self)
         self.levers = Levers()
-        self.lasting = Lasting()
+        self.lasting = Lasting(servers.exchange.bad)
         self.judge = Judge(self)
         self._agenda: list[tuple[datetime, int, Event]] = []
         self._numbers = itertools.count()
@@ -90,8 +90,9 @@ class World:
         self.set_market(Market(eth_price_usd=self.history.conditions.price, slippage_pct=Decimal(0)))
         servers.tasks.time = self._seconds
         servers.tasks.taken = self._task_taken
-        self.set_threshold(b"20.00\n")
-        self.set_policy(b"{}")
+        servers.exchange.made = self._spoil
+        self.set_threshold(self.history.conditions.threshold)
+        self.set_policy(self.history.conditions.policy)
         servers.shelves.put_back(MOVED_IN if self.history.conditions.moving_in else EMPTY)
         if self.history.conditions.moving_in:
             self.levers.ours_from = None
@@ -146,6 +147,18 @@ class World:
         for number in range(self._exchanges_seen, len(made)):
             self.peers.expire(made[number], number)
         self._exchanges_seen = len(made)
+
+    def _spoil(self, number: int, exchange_id: str) -> None:
+        for bad in self.history.conditions.bad:
+            if bad.number == number and not bad.once_paid:
+                self.lasting.exchanges[exchange_id] = bad.how
+
+    def spoil_once_paid(self, exchange_id: str) -> None:
+        """Let an exchange go bad now that it is paid, where the history has it so."""
+        number = list(self.servers.exchange._exchanges).index(exchange_id) + 1
+        for bad in self.history.conditions.bad:
+            if bad.number == number and bad.once_paid:
+                self.lasting.exchanges[exchange_id] = bad.how
 
     # The market
 
@@ -225,7 +238,7 @@ class World:
         """Let a tick reach check_threshold; None where it failed and would be redelivered."""
         self.journal.counts["checks"] += 1
         process = self.process("check", check.instance, running.depth)
-        before, sight = self.rules.before_check(process.now()), self.judge.begin_check(check, process, running)
+        sight = self.judge.begin_check(check, process, running)
         outcome = None
         try:
             outcome = running.play(process, lambda alive: run_check(alive.check, forced=check.forced))
@@ -241,7 +254,7 @@ class World:
         if outcome is not None:
             self.journal.counts[f"check: {outcome.reason}"] += 1
             if not running.was_paused:
-                self.rules.after_check(before)
+                self.rules.after_check(sight.situation)
         self.judge.end_check(sight, None if outcome is None else str(outcome.reason))
         return outcome
 
