@@ -10,7 +10,7 @@ from tests.simulation.model.situation import Row
 
 GRACE: Final = timedelta(minutes=20)
 STUCK_AFTER: Final = timedelta(minutes=60)
-ASKED_AGAIN_WITHIN: Final = timedelta(hours=1)
+ASKED_AGAIN_WITHIN: Final = timedelta(hours=1, minutes=1)  # a check itself may take a while
 RECEIVED_DEVIATION_PCT: Final = Decimal(20)
 DEPOSIT_DEVIATION_PCT: Final = Decimal(1)
 TOLERANCE_USDT: Final = Decimal("0.000001")
@@ -34,6 +34,34 @@ def is_asked(batch: Row, now: datetime) -> bool:
     return batch["reconcile_after"] is None or bool(batch["reconcile_after"] <= now)
 
 
+def is_asked_again(batch: Row, now: datetime) -> bool:
+    """Whether a check asks about a batch that was given up while its order may have been out."""
+    ordered_at = batch["task_enqueued_at"] or batch["order_prepared_at"]
+    may_pay = batch["status"] == "failed" and ordered_at is not None and batch["late_usdt"] is None
+    return (
+        may_pay
+        and bool(batch["cn_api_id"])
+        and batch["reconcile_after"] is not None
+        and batch["reconcile_after"] <= now
+    )
+
+
+def fate_given_up(batch: Row, exchange: Exchange, how_bad: str | None) -> Fate:
+    """Say what is told of a batch given up that ChangeNow is asked about again."""
+    said = f"ChangeNow says {exchange.status}, {exchange.amount_to} USDT, of a batch given up ({how_bad or 'as it is'})"
+    if how_bad is not None:
+        return Fate("failed", frozenset(), said)
+    if exchange.status == "finished" and exchange.amount_to is not None:
+        return Fate("failed", frozenset({"paid_after_failure"}), said)
+    is_news = exchange.status in LOST and has_deposit(exchange) and batch["deposit_lost_at"] is None
+    return Fate("failed", frozenset({"deposit_lost"} if is_news else ()), said)
+
+
+def has_deposit(exchange: Exchange) -> bool:
+    """Whether ChangeNow knows of a deposit."""
+    return exchange.status == "refunded" or exchange.amount_from is not None or exchange.seen_deposit is not None
+
+
 def fate(batch: Row, exchange: Exchange, now: datetime, *, is_held: bool, how_bad: str | None) -> Fate:
     """Say what becomes of a batch that ChangeNow is asked about.
 
@@ -47,9 +75,9 @@ def fate(batch: Row, exchange: Exchange, now: datetime, *, is_held: bool, how_ba
         waiting = frozenset({"batch_stuck"}) if _is_stuck(batch, now) else frozenset[str]()
         return Fate("swapping", waiting, f"{said}, and a row of its payments is held")
     if exchange.status == "refunded":
-        return Fate("failed", frozenset({"batch_failed", "batch_refunded"}), said)
+        return Fate("failed", frozenset({"batch_failed", "batch_refunded", "deposit_lost"}), said)
     if exchange.status in LOST:
-        return Fate("failed", frozenset({"batch_failed"}), said)
+        return Fate("failed", frozenset({"batch_failed", *(["deposit_lost"] if has_deposit(exchange) else [])}), said)
     waiting = frozenset({"batch_stuck"}) if _is_stuck(batch, now) else frozenset[str]()
     if exchange.status != "finished" or exchange.amount_to is None:
         return Fate("swapping", waiting, said)

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.changenow.exchange import Exchange
+from tests.simulation.model.breaker import is_open
 from tests.simulation.model.callbacks import Ground, expect_status
 from tests.simulation.model.claims import must_hold_the_oldest
 from tests.simulation.model.decision import OPENING, Expected, expect
-from tests.simulation.model.exchanges import ASKED_AGAIN_WITHIN, LOST, Fate, fate, is_asked
+from tests.simulation.model.exchanges import ASKED_AGAIN_WITHIN, Fate, fate, fate_given_up, is_asked, is_asked_again
 from tests.simulation.model.fitting import sort_out
 from tests.simulation.model.levers import Policy
 from tests.simulation.model.situation import BATCHES, Row, Situation, look
+from tests.simulation.model.waits import must_not_wait_longer
 from tests.simulation.world.peer_records import Callback, RuleBroken
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ OVER: Final = frozenset({"completed", "failed"})
 IN_PROGRESS: Final = "check_in_progress"
 ABOUT_BATCHES: Final = frozenset(
     {"batch_failed", "batch_refunded", "batch_completed", "batch_stuck", "amount_refused", "distribution_mismatch"}
+    | {"deposit_lost", "paid_after_failure"}
 )
 WORKS_ONLY_WITH_LOCK: Final = frozenset({"http", "tasks", "secrets", "fence"})
 LOCK_RELEASED: Final = "pg_advisory_unlock"
@@ -110,7 +113,8 @@ class Judge:
 
     def _must_decide(self, sight: Sight, after: Situation, reason: str) -> None:
         expected, pending = self._decision(sight, after)
-        reasons = expected.reasons | self._stopped_by(sight.situation)
+        stops = self._stopped_by(sight.situation, after)
+        reasons = stops if "deposits_lost" in stops else expected.reasons | stops
         if reason not in reasons:
             raise RuleBroken(
                 "a check decides as the design says", f"expected {sorted(reasons)}, {expected.because}; saw {reason}"
@@ -124,14 +128,11 @@ class Judge:
         if opened:
             must_hold_the_oldest(sight.situation, pending, opened, claimed)
 
-    def _stopped_by(self, situation: Situation) -> set[str]:
-        """A deposit lost may hold up opening, and so may an exchange that ChangeNow denies of a batch in flight."""
-        exchanges = [self._exchange(batch) for batch in situation.batches if batch["cn_api_id"]]
-        lost = any(found is not None and found.deposits and found.status in LOST for found in exchanges)
+    def _stopped_by(self, situation: Situation, after: Situation) -> set[str]:
+        """Deposits lost hold up opening, and so may an exchange that ChangeNow denies of a batch in flight."""
         unknown = [batch for batch in situation.alive if batch["cn_api_id"] and self._exchange(batch) is None]
-        return ({"deposits_lost"} if lost else set()) | (
-            {"exchange_unavailable", "resume_failed"} if unknown else set()
-        )
+        may = {"exchange_unavailable", "resume_failed"} if unknown else set[str]()
+        return may | ({"deposits_lost"} if is_open(after, self._world.levers.breaker_reset_at) else set())
 
     def _must_not_open(self, sight: Sight, after: Situation) -> None:
         """Whatever failed beside it: no batch without a reason for one, by the levers set or those on record."""
@@ -156,6 +157,10 @@ class Judge:
         except KeyError:
             return None
 
+    def _exchange_told(self, batch: Row) -> Exchange | None:
+        """A batch's exchange, unless ChangeNow will not tell about it."""
+        return None if batch["cn_api_id"] in self._world.lasting.exchanges else self._exchange(batch)
+
     def _must_follow_exchanges(self, sight: Sight, after: Situation) -> None:
         """Each batch that was in flight stands where ChangeNow's word puts it, and each alert named whom it must."""
         now, now_by_id = sight.situation.now, {batch["id"]: batch for batch in after.batches}
@@ -168,7 +173,13 @@ class Judge:
             ask_at = then["reconcile_after"]
             if ask_at not in (None, batch["reconcile_after"]) and ask_at > now + ASKED_AGAIN_WITHIN:
                 raise RuleBroken("no batch is forgotten", f"asked at {now}, next asked at {ask_at}")
+        for batch in sight.situation.batches:
+            exchange = self._exchange(batch)
+            if is_asked_again(batch, now) and exchange is not None:
+                how_bad = self._world.lasting.exchanges.get(batch["cn_api_id"])
+                self._must_meet(sight, now_by_id[batch["id"]], fate_given_up(batch, exchange, how_bad))
         self._must_tell_of_changes(sight, after)
+        must_not_wait_longer(sight.situation, after, self._exchange_told, self._world.clocks_apart)
 
     def _fate(self, sight: Sight, batch: Row, exchange: Exchange) -> Fate:
         how_bad = self._world.lasting.exchanges.get(batch["cn_api_id"])

@@ -40,6 +40,8 @@ class Levers:
     policy_payload: bytes | None = b"{}"
     ours_from: datetime | None = datetime.min  # noqa: DTZ901 - naive, as the tables; None: a cut-over is wanted
 
+    breaker_reset_at: datetime = datetime.min  # noqa: DTZ901 - naive, as the tables
+
     def threshold(self, sql: Sql) -> tuple[Decimal, bool]:
         """The threshold in force: the secret's, else the last on record, else the newest batch's, else $20."""
         if (read := read_threshold(self.threshold_payload)) is not None:

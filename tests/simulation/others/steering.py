@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.simulation.model.breaker import count_lost
 from tests.simulation.model.exchanges import TOLERANCE_USDT
 from tests.simulation.model.levers import read_policy
 from tests.simulation.model.operators import Ground, may_accept, may_release, may_resend
@@ -25,7 +26,6 @@ REFUSED_AMOUNTS: Final = """
     SELECT batch_conversion_id AS id, refused_usdt AS usdt FROM batch_conversions
     WHERE conversion_status = 'swapping' AND refused_usdt IS NOT NULL AND accepted_usdt IS DISTINCT FROM refused_usdt
     ORDER BY batch_conversions.id"""
-IS_ANY_LOST: Final = "SELECT EXISTS (SELECT FROM batch_conversions WHERE deposit_lost_at IS NOT NULL) AS is_lost"
 
 
 def operate(world: "World", action: "Operate") -> None:
@@ -47,8 +47,8 @@ def accept_all(world: "World") -> None:
     by_id = {batch["id"]: batch for batch in look(world, world.now).batches}
     for row in world.observer.sql(REFUSED_AMOUNTS):
         _accept(world, by_id[row["id"]], row["usdt"])
-    if world.observer.sql(IS_ANY_LOST)[0]["is_lost"]:
-        _expect(world, True, "breaker", "reset")
+    if count_lost(look(world, world.now), world.levers.breaker_reset_at):
+        _reset_breaker(world)
 
 
 def _accept(world: "World", batch: Row, amount: Decimal | None = None) -> None:
@@ -107,7 +107,7 @@ def _move_lever(world: "World", action: "Operate") -> None:
     """Move a lever by its verb; what is not valid is refused, and nothing changes."""
     match action.verb:
         case "breaker":
-            _expect(world, True, "breaker", "reset")
+            _reset_breaker(world)
         case "threshold":
             dollars = THRESHOLDS[action.which % len(THRESHOLDS)]
             _expect(world, dollars in VALID, "threshold", "set", dollars)
@@ -123,6 +123,13 @@ def _move_lever(world: "World", action: "Operate") -> None:
             _expect(world, is_valid, "policy", "set", rule)
             if is_valid:
                 _take_over_policy(world, {key: int(value)})
+
+
+def _reset_breaker(world: "World") -> None:
+    is_any = count_lost(look(world, world.now), world.levers.breaker_reset_at)
+    _expect(world, True, "breaker", "reset")
+    if is_any:  # else nothing is put on record
+        world.levers.breaker_reset_at = world.now.replace(tzinfo=None)
 
 
 def _take_over_policy(world: "World", changed: dict[str, Any]) -> None:

@@ -242,7 +242,9 @@ class Peers:
     def _show_amount(  # noqa: PLR0917
         self, order: Order, number: int, tx_hash: str, amount_usdt: Decimal, running: "RunningAction"
     ) -> None:
-        self._world.servers.exchange._exchanges[order.cn_api_id].amount_to = amount_usdt
+        exchange = self._world.servers.exchange._exchanges[order.cn_api_id]
+        exchange.amount_to = amount_usdt
+        exchange.history.append((exchange.status, self._world.now))
         self._plan_callbacks(order, number, tx_hash, amount_usdt)
 
     # Callbacks

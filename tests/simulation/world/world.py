@@ -71,6 +71,7 @@ class World:
         self.is_healed = False
         self.step = 0
         self.skews: dict[int, timedelta] = {}
+        self.clocks_apart = timedelta()  # how far instances' clocks have ever been from each other
         self.peers = Peers(self)
         self.rules = Rules(self)
         self.levers = Levers()
@@ -219,6 +220,7 @@ class World:
     def set_skew(self, instance: int, seconds: int) -> None:
         """Let an instance's clock go wrong, or right again."""
         self.skews[instance] = timedelta(seconds=seconds)
+        self.clocks_apart = max(self.clocks_apart, *(2 * abs(skew) for skew in self.skews.values()))
         for key, process in self._processes.items():
             if key[1] == instance:
                 process.skew = self.skews[instance]
