@@ -106,7 +106,7 @@ SCENARIOS: Final[dict[str, tuple[Conditions, tuple[Action, ...]]]] = {
         (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check(), Wait(30 * MINUTE), Check(), Wait(3 * HOUR), Check()),
     ),
     "an exchange failed, paid out after all, and reported": (
-        replace(CALM, course="late"),
+        replace(CALM, course="late", peer="changed"),
         (TWENTY_FIVE, Check(), Wait(30 * MINUTE), Check(), Wait(3 * HOUR)),
     ),
 }

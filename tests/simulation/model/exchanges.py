@@ -14,6 +14,7 @@ ASKED_AGAIN_WITHIN: Final = timedelta(hours=1, minutes=1)  # a check itself may 
 RECEIVED_DEVIATION_PCT: Final = Decimal(20)
 DEPOSIT_DEVIATION_PCT: Final = Decimal(1)
 TOLERANCE_USDT: Final = Decimal("0.000001")
+CHECK_TAKES_MAX: Final = timedelta(minutes=2)
 LOST: Final = frozenset({"failed", "expired", "refunded"})
 
 
@@ -102,6 +103,12 @@ def is_plausible(batch: Row, exchange: Exchange) -> bool:
         return False
     usd: Decimal = batch["usd"]
     return abs(exchange.amount_to - usd) * 100 <= usd * RECEIVED_DEVIATION_PCT
+
+
+def is_nearly_stuck(batch: Row, now: datetime) -> bool:
+    """Whether a batch comes to be stuck about now: clients' pauses within the check may tip it over."""
+    ordered_at = batch["task_enqueued_at"] or batch["order_prepared_at"]
+    return timedelta() <= ordered_at + STUCK_AFTER - now < CHECK_TAKES_MAX
 
 
 def _is_stuck(batch: Row, now: datetime) -> bool:

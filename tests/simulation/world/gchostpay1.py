@@ -131,7 +131,8 @@ class Peers:
         if kind != "whole":
             world.journal.faults[f"deposit: {kind}"] += 1
         if is_again:
-            world.plan(delay_s, partial(self._pay_again, order))
+            if kind == "whole":
+                world.plan(delay_s, partial(self._pay_again, order))
         elif kind == "late":
             world.plan(LATE_DEPOSIT_S, partial(self._pay_too_late, order, number))
         else:
