@@ -108,7 +108,7 @@ def is_plausible(batch: Row, exchange: Exchange) -> bool:
 def is_nearly_stuck(batch: Row, now: datetime) -> bool:
     """Whether a batch comes to be stuck about now: clients' pauses within the check may tip it over."""
     ordered_at = batch["task_enqueued_at"] or batch["order_prepared_at"]
-    return timedelta() <= ordered_at + STUCK_AFTER - now < CHECK_TAKES_MAX
+    return bool(timedelta() <= ordered_at + STUCK_AFTER - now < CHECK_TAKES_MAX)
 
 
 def _is_stuck(batch: Row, now: datetime) -> bool:
