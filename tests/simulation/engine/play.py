@@ -62,7 +62,7 @@ def _played(servers: Servers, history: History) -> Result:
 def _heal(world: World) -> None:
     """All faults end, clocks are right, the price is the old one, fees are small; no instance is restarted."""
     servers, price = world.servers, world.history.conditions.price
-    for server in (servers.exchange, servers.tasks, servers.secrets, servers.pubsub):
+    for server in (servers.exchange, servers.tasks, servers.secrets, servers.pubsub, servers.storage):
         server.faults.clear()
     world.is_healed = True
     for instance in list(world.skews):
