@@ -21,6 +21,7 @@ from tests.simulation.history.vocabulary import (
     Payment,
     PeerFailure,
     Repeat,
+    SetPolicy,
     Wait,
 )
 from tests.simulation.world.peer_failures import GENERAL, TASKS
@@ -47,6 +48,10 @@ SCENARIOS: Final[dict[str, tuple[Conditions, tuple[Action, ...]]]] = {
         (TWENTY_FIVE, Check(), Wait(2 * HOUR), Repeat(0), Health()),
     ),
     "below the threshold": (CALM, (Pay((TEN,)), Check())),
+    "a rule that goes by what a swap costs, before one is known": (
+        CALM,
+        (SetPolicy(b'{"cost_ratio": {"start": 0.02, "tau_hours": 12}}'), Pay((TEN,)), Check()),
+    ),
     "a payment without dollars": (CALM, (Pay((Payment("NaN"), TEN)), Check())),
     "a second check beside the first": (
         CALM,

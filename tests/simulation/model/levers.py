@@ -29,7 +29,7 @@ class Policy:
     max_in_flight: int | None = None
     quote_deviation_pct: Decimal = Decimal(20)
     max_lost_deposits: int | None = 2
-    cost_ratio: None = None  # no history sets it
+    cost_ratio: dict[str, Any] | None = None  # silent: histories set it only before a swap's cost is known
 
 
 @dataclass
@@ -89,6 +89,8 @@ def read_policy(payload: bytes) -> Policy | None:
 def _value(key: str, value: Any) -> Any:
     if value is None and key not in ("paused", "quote_deviation_pct"):
         return None
+    if key == "cost_ratio":
+        return _kept(value, isinstance(value, dict) and value.keys() == {"start", "tau_hours"})
     if key == "paused":
         return _kept(value, isinstance(value, bool))
     if key in ("max_payments", "max_in_flight", "max_lost_deposits"):
