@@ -85,7 +85,12 @@ def _phase_read_as(phase: Phase) -> Callable[[], Planted]:
 CALLBACKS: Final = (
     Defect("no plausibility check", _no_plausibility_check, 60),
     Defect("an operator's acceptance ignored", _acceptance_ignored, 60),
-    Defect("callback tolerance of 100,000 USDT", _tolerance_of_100_000, 60),
+    Defect(
+        "callback tolerance of 100,000 USDT",
+        _tolerance_of_100_000,
+        20,
+        conditions={"manner": "wrong", "peer": "changed"},
+    ),
     Defect("callback of any age", _age_unbounded, 60, conditions={"manner": "expired", "peer": "changed"}),
     Defect("signature unchecked", _signature_unchecked, 10, scene=scenes.badly_signed),
     Defect("unfinished answered as a conflict", _unfinished_is_a_conflict, 10, scene=scenes.reported_too_early),

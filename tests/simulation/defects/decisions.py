@@ -127,7 +127,7 @@ DECISIONS: Final = (
     Defect("a bad threshold is taken for $20", _bad_threshold_is_default, 60),
     Defect("pause ignored", _policy_without(paused=False), 60),
     Defect("a forced tick overrides a pause", _force_overrides_pause, 120),
-    Defect("force ignored", _deciding(lambda facts: facts | {"forced": False}), 120),
+    Defect("force ignored", _deciding(lambda facts: facts | {"forced": False}), 10, scene=scenes.forced_below),
     Defect("in-flight limit ignored", _deciding(lambda facts: facts | {"in_flight": 0}), 60),
     Defect("age rule ignored", _policy_without(max_age_hours=None), 10, scene=scenes.waits_too_long),
     Defect("count rule ignored", _policy_without(max_payments=None), 10, scene=scenes.too_many_wait),

@@ -27,6 +27,7 @@ from shared.outside.cloud_tasks import OrderQueue
 from shared.outside.database import Session, Transaction
 from shared.outside.driver_errors import translate_errors
 from tests.simulation.defects.defect import Defect, Planted
+from tests.simulation.history import scenes
 
 SLOW: Final = {"odd_fates": True, "names_blocked_s": (45 * 60,), "wallet_delays_s": (2 * 3600,)}
 
@@ -287,7 +288,7 @@ def _released_in_two_steps() -> Iterator[None]:
 MONEY: Final = (
     Defect("claim without exactness", _claim_what_is_there, 20),
     Defect("order before the exchange is stored", _order_first, 2),
-    Defect("unnamed task", _unnamed_task, 60, "tasks"),
+    Defect("unnamed task", _unnamed_task, 10, scene=scenes.ordered_and_not_noted),
     Defect("order sent again when its name is free", _order_for_days, 60, "tasks", SLOW),
     Defect("a lost answer fails the batch", _unknown_is_failed, 60, "tasks"),
     Defect("a waiting exchange is given up", _waiting_is_lost, 30),

@@ -8,7 +8,9 @@ from typing import Any
 from tests.simulation.history.vocabulary import (
     Action,
     Check,
+    Fault,
     Forge,
+    Kill,
     MoveMarket,
     Pay,
     Payment,
@@ -44,9 +46,20 @@ def too_many_wait(random: Random) -> tuple[Action, ...]:
 
 
 def below_the_minimum(random: Random) -> tuple[Action, ...]:
-    """The threshold is reached, and ChangeNow takes no less than five times of it."""
+    """The threshold is reached by what ChangeNow does not take: the rest is left out, since its ETH is not worth it."""
     market = MoveMarket(Decimal(random.randint(1500, 4500)), min_eth=Decimal("0.1"))
-    return (*_levers(b"20"), market, Pay((_dollars(random),)), Check())
+    return (*_levers(b"20"), market, Pay((_dollars(random), Payment("900.00", "0.001"))), Check())
+
+
+def forced_below(random: Random) -> tuple[Action, ...]:
+    """Payments far below the threshold are asked for by a forced tick."""
+    return (*_levers(b"1000"), Pay((_dollars(random),)), Check(forced=True))
+
+
+def ordered_and_not_noted(random: Random) -> tuple[Action, ...]:
+    """A check dies when Cloud Tasks has its order, and the next one finds the batch."""
+    died = Check(faults=(Fault(1, Kill(), "tasks"),))
+    return (*_levers(b"20"), Pay((_dollars(random),)), died, Wait(random.choice((4, 11)) * MINUTE), Check())
 
 
 def reported_too_early(random: Random) -> tuple[Action, ...]:

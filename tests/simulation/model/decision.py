@@ -49,7 +49,17 @@ def expect(situation: Situation, pending: Sequence[Row], *, in_flight: int, is_f
     cases = [_expect_for(situation, policy, fitting.surely, is_forced=is_forced)]
     if not fitting.are_all_sure:
         cases.append(_expect_for(situation, policy, fitting.possible, is_forced=is_forced))
-    return Expected(frozenset().union(*(case.reasons for case in cases)), cases[0].because)
+    reasons = frozenset().union(*(case.reasons for case in cases))
+    if _is_untold(situation, policy, fitting.capped, is_forced=is_forced):
+        reasons |= {"below_exchange_minimum"}
+    return Expected(reasons, cases[0].because)
+
+
+def _is_untold(situation: Situation, policy: Policy, capped: Sequence[Row], *, is_forced: bool) -> bool:
+    """Whether ChangeNow may refuse to estimate so little: then nothing tells which payments are worth their dollars."""
+    market = situation.market
+    wishes = _wishes(situation, policy, capped, is_forced=is_forced)[0]
+    return bool(wishes) and worth_eth(capped, market) < market.min_eth
 
 
 def _only(reason: str, because: str) -> Expected:
