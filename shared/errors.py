@@ -28,6 +28,7 @@ MicroBatchError
     └── EventsUnavailable
 """
 
+from decimal import Decimal
 from uuid import UUID
 
 from shared.model.reasons import Reason
@@ -91,11 +92,12 @@ class ExchangeRefused(Refused):
 
 
 class NoQuote(Refused):
-    """No swap can be offered for these payments now; *reason* says why."""
+    """No swap can be offered for these payments now; *reason* says why, and what quote the guard refused if it did."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, refused_usdt: Decimal | None = None) -> None:
         super().__init__(f"no quote: {reason}")
         self.reason = reason
+        self.refused_usdt = refused_usdt
 
 
 class PaymentsMoved(Refused):

@@ -14,6 +14,7 @@ CREATE TABLE threshold_checks (
     threshold_source VARCHAR(20),                  -- secret, last_valid, newest_batch or default
     policy TEXT,                                   -- the policy in force, as JSON
     swap_cost_usd NUMERIC(28, 8),                  -- what the policy's cost rule went by
+    refused_quote_usdt NUMERIC(28, 8),             -- what ChangeNow offered and the guard refused
     forced BOOLEAN NOT NULL DEFAULT FALSE,
     decision VARCHAR(20) NOT NULL,                 -- open or wait
     reason VARCHAR(40) NOT NULL,

@@ -93,6 +93,8 @@ COMMENT ON COLUMN threshold_checks.policy IS
     'The policy in force: a JSON object, empty where the secret was known to be absent.';
 COMMENT ON COLUMN threshold_checks.swap_cost_usd IS
     'The fixed cost of a swap that the policy''s cost_ratio went by; empty without that rule, or where none was known.';
+COMMENT ON COLUMN threshold_checks.refused_quote_usdt IS
+    'The USDT of the quote that the guard refused; empty where it refused none.';
 COMMENT ON COLUMN threshold_checks.forced IS 'Whether an operator forced it.';
 COMMENT ON COLUMN threshold_checks.decision IS 'open or wait.';
 COMMENT ON COLUMN threshold_checks.reason IS 'Why, in one of the words of Reason.';

@@ -22,7 +22,7 @@ LIMIT 1;
 -- name: list_checks
 -- The last checks, newest first; of one reason where that is asked for.
 SELECT id, checked_at, decision, reason, pending_usd, pending_payments, oldest_pending_age_s, unclaimable_payments,
-    threshold_usd, threshold_source, policy, swap_cost_usd, batch_conversion_id, batches_opened
+    threshold_usd, threshold_source, policy, swap_cost_usd, refused_quote_usdt, batch_conversion_id, batches_opened
 FROM threshold_checks
 WHERE (CAST(:reason AS varchar) IS NULL OR reason = CAST(:reason AS varchar))
     AND (CAST(:since AS timestamptz) IS NULL OR checked_at >= CAST(:since AS timestamptz))

@@ -10,7 +10,7 @@ SELECT reason, COUNT(*) AS payments FROM unclaimable_payments GROUP BY reason OR
 -- name: get_last_check
 -- The last check that ended well, whatever it decided; those that met another are not told of.
 SELECT id, checked_at, decision, reason, forced, pending_usd, pending_payments, threshold_usd, threshold_source, policy,
-    swap_cost_usd, batch_conversion_id, batches_opened, unclaimable_by_reason
+    swap_cost_usd, refused_quote_usdt, batch_conversion_id, batches_opened, unclaimable_by_reason
 FROM threshold_checks
 WHERE reason <> 'check_in_progress'
 ORDER BY id DESC

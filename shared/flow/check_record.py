@@ -30,6 +30,7 @@ class Snapshot:
     now: datetime
     fence_number: int | None = None
     swap_cost_usd: Decimal | None = None  # what the policy's cost rule goes by; None where there is none
+    refused_quote_usdt: Decimal | None = None  # the USDT of a quote that the guard refused
 
     @property
     def oldest_age_s(self) -> int:
@@ -50,6 +51,7 @@ class Snapshot:
             "threshold_source": self.threshold.source,
             "policy": self.policy.recorded,
             "swap_cost_usd": self.swap_cost_usd,
+            "refused_quote_usdt": self.refused_quote_usdt,
             "forced": self.forced,
             "fence_number": self.fence_number,
         }
@@ -85,6 +87,7 @@ _NOTHING_SEEN: Final[dict[str, Any]] = dict.fromkeys(
         "policy",
         "fence_number",
         "swap_cost_usd",
+        "refused_quote_usdt",
     )
 ) | {"forced": False}
 

@@ -59,6 +59,7 @@ class Opening:
             try:
                 batch = self._open_one()
             except NoQuote as no_quote:
+                self.snapshot = replace(self.snapshot, refused_quote_usdt=no_quote.refused_usdt)
                 return self._reason if self.opened else no_quote.reason
             except ExchangeUnavailable as error:
                 log_exchange_unavailable(error)

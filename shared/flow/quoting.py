@@ -118,7 +118,7 @@ def require_worth(quote: Quote, total_usd: Decimal, policy: Policy) -> None:
         quoted_usdt=quote.estimated_usdt,
         total_usd=total_usd,
     )
-    raise NoQuote(Reason.QUOTE_REFUSED)
+    raise NoQuote(Reason.QUOTE_REFUSED, quote.estimated_usdt)
 
 
 def _get_limits(exchange: Exchange) -> Range:

@@ -3,13 +3,14 @@
 INSERT INTO threshold_checks (
     checked_at, pending_usd, pending_payments, oldest_pending_at, oldest_pending_age_s, unclaimable_payments,
     unclaimable_by_reason, threshold_usd, threshold_source, policy, swap_cost_usd, forced, decision, reason,
-    batch_conversion_id, batches_opened, fence_number)
+    batch_conversion_id, batches_opened, fence_number, refused_quote_usdt)
 VALUES (
     CAST(:now AS timestamptz), CAST(:pending_usd AS numeric), CAST(:pending_payments AS integer),
     CAST(:oldest_at AS timestamptz), CAST(:oldest_age_s AS bigint), CAST(:unclaimable_payments AS integer),
     CAST(:unclaimable_by_reason AS text), CAST(:threshold_usd AS numeric), CAST(:threshold_source AS varchar),
     CAST(:policy AS text), CAST(:swap_cost_usd AS numeric), CAST(:forced AS boolean),
-    :decision, :reason, CAST(:batch_conversion_id AS uuid), :batches_opened, CAST(:fence_number AS bigint))
+    :decision, :reason, CAST(:batch_conversion_id AS uuid), :batches_opened, CAST(:fence_number AS bigint),
+    CAST(:refused_quote_usdt AS numeric))
 RETURNING id;
 
 -- name: count_batch_of_check

@@ -203,10 +203,15 @@ def test_a_policy_on_record_that_nobody_can_read_opens_nothing(rig: Rig) -> None
 
 
 def test_the_guards_tolerance_is_the_policys(rig: Rig) -> None:
-    """A tolerance of a tenth of a percent refuses ChangeNow's ordinary fee."""
+    """A tolerance of a tenth of a percent refuses ChangeNow's ordinary fee; what was offered is on record."""
     rig.set_policy('{"quote_deviation_pct": 0.1}')
     rig.pay("25.00")
     assert rig.check().reason == Reason.QUOTE_REFUSED
+    refused_usdt = rig.checks()[-1]["refused_quote_usdt"]
+    assert Decimal("24") < refused_usdt < Decimal("24.975")
+    rig.set_policy("{}")
+    rig.check()
+    assert rig.checks()[-1]["refused_quote_usdt"] is None
 
 
 def test_a_swap_that_costs_little_beside_what_waits_opens_a_batch(rig: Rig) -> None:
