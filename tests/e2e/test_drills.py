@@ -35,7 +35,7 @@ DRILLS = dict(SECTION.findall(PAGE))
 # These are not to be had in a world that has run for a while.
 ON_THE_FIRST_DAY = ("policy-unreadable", "cut-over-pending")
 IN_A_WORLD_THAT_RUNS = [name for name in DRILLS if name not in ON_THE_FIRST_DAY]
-SHORT = {"quote-refused", "exchange-unavailable", "payments-unclaimable"}  # played by `make test`; all by `make drills`
+SHORT = {"payments-unclaimable"}  # played by `make test`; all by `make drills`
 NAMES = {"BATCH": "batch_conversion_id", "AMOUNT": "received_usdt"}
 PATIENCE_S = 120
 SETTLING_S = 4

@@ -23,7 +23,7 @@ LOOKS: list[dict[str, Any]] = [
     {"viewport": TELEPHONE, "color_scheme": "light"},
     {"viewport": TELEPHONE, "color_scheme": "dark"},
 ]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # axe looks at every element, and others use the machine
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]  # axe looks at every element, and others use the machine
 IDS = ["desk by day", "desk by night", "telephone by day", "telephone by night"]
 
 

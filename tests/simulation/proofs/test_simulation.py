@@ -13,7 +13,7 @@ from tests.simulation.history.vocabulary import Check, Conditions, Pay, Payment
 from tests.simulation.world.peer_records import RuleBroken
 from tests.simulation.world.servers import Servers
 
-SEEDS = 160
+SEEDS = 80
 SLICES = 8
 SHRINK_S = 20.0
 
