@@ -32,7 +32,9 @@ def applied(offline: Terraform, example: str, *arguments: str) -> Iterator[None]
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize(
+    "example", [pytest.param(one, marks=() if one == PRODUCTION else pytest.mark.long) for one in EXAMPLES]
+)
 def test_an_example_lives_and_dies(offline: Terraform, example: str) -> None:
     """Nothing is objected to, a second plan changes nothing, no secret value is in the state, nothing is left over."""
     plan = offline.plan("life.tfplan", f"-var-file={example}")

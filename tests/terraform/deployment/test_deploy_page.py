@@ -60,7 +60,9 @@ def shell(world: World, offline: Terraform, tmp_path: Path) -> Iterator[Shell]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("example", ["empty-project", "adopting-the-old-installation"])
+@pytest.mark.parametrize(
+    "example", ["empty-project", pytest.param("adopting-the-old-installation", marks=pytest.mark.long)]
+)
 def test_the_page_leads_to_the_first_batch_and_back(world: World, shell: Shell, example: str) -> None:
     """Paused and healthy though dollars wait; a batch completed once switched on; destroyed at last."""
     for amount_usd in ("12.00", "15.00"):
