@@ -1,5 +1,6 @@
 """Turns readable EVM instructions into the bytes that the machine runs; opcodes are the machine's own."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -8,6 +9,11 @@ from eth.vm import opcode_values
 
 TOKEN_SOURCE: Final = Path(__file__).parent / "token.easm"
 LABEL_BYTES: Final = 2  # a place is pushed by PUSH2
+RECURSION_LIMIT: Final = 1000  # Python's own
+
+# The machine's import raises it to 10,240, for contracts that call one another a thousand deep. None does here, and a
+# nested JSON document would overflow this process's stack instead of being refused.
+sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 class _Line(NamedTuple):

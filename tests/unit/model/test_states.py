@@ -68,6 +68,7 @@ def test_lines_and_events_name_a_batch_by_the_same_words() -> None:
         "amount_eth": Decimal("0.01"),
         "quoted_usdt": Decimal(24),
         "cn_api_id": "c3f2a1b0d9e8f7",
+        "payin_address": "0xb600b86bb729bae925f217dd53a3050595e779f1",
         "reason": "forced",
     }
     assert batch(**known).facts == known
