@@ -1,7 +1,5 @@
 """`resend BATCH`: send the payment order once more, for a batch whose first one surely was lost."""
 
-from datetime import datetime
-
 import click
 
 from ops.command_line.acts import Act, acting
@@ -11,9 +9,9 @@ from ops.command_line.failures import NotDone
 from ops.outside.order_tasks import withdraw
 from ops.steering.certainty import require_resendable, require_unpaid, vouch_option
 from ops.steering.evidence import Evidence, gather_alive, steering
+from shared.flow.batch.ordering import write_order
 from shared.flow.context import CheckContext
 from shared.flow.quoting import get_guarded_quote
-from shared.model.tokens import encrypt_microbatch_to_gchostpay1_token
 
 
 @click.command()
@@ -48,23 +46,9 @@ def _require_worth(check: CheckContext, evidence: Evidence) -> None:
 def _resend(check: CheckContext, act: Act, evidence: Evidence, *, vouched: bool) -> None:
     """Put the intent on record with the act, then send: a crash between counts as an order that may be out."""
     batch, now, again = evidence.batch, check.now(), evidence.resent + 1
+    token = write_order(check, batch, now)
     with check.session.transaction() as transaction:
         if not transaction.execute("prepare_resend", batch_conversion_id=batch.batch_conversion_id, now=now):
             raise NotDone(f"batch {batch.batch_conversion_id} has ended meanwhile")
         act.record(transaction, evidence.document | {"vouched": vouched, "again": again}, batch.batch_conversion_id)
-    check.orders.enqueue_gchostpay1_batch_execution(batch.batch_conversion_id, _token(check, evidence, now), again)
-
-
-def _token(check: CheckContext, evidence: Evidence, now: datetime) -> str:
-    batch = evidence.batch
-    assert batch.cn_api_id
-    assert batch.payin_address
-    assert batch.amount_eth is not None
-    return encrypt_microbatch_to_gchostpay1_token(
-        batch_conversion_id=batch.batch_conversion_id,
-        cn_api_id=batch.cn_api_id,
-        amount_eth=batch.amount_eth,
-        payin_address=batch.payin_address,
-        now=now,
-        signing_key=check.settings.signing_keys[0],
-    )
+    check.orders.enqueue_gchostpay1_batch_execution(batch.batch_conversion_id, token, again)

@@ -6,7 +6,7 @@ before the next one speaks to anybody, so that a check that finds a batch in any
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -245,14 +245,27 @@ def _quote_anew(check: CheckContext, batch: Batch, get_quote: Callable[[], Quote
     return replace(batch, amount_eth=quote.amount_eth, quoted_usdt=quote.estimated_usdt, quoted_at=now)
 
 
-def _send_order(check: CheckContext, batch: Batch) -> None:
-    """Send the one payment order: its intent on record before it, also outside the database, its result after it."""
+def write_order(check: CheckContext, batch: Batch, now: datetime) -> str:
+    """Write the payment order of a batch whose exchange is known, as a token signed now."""
     assert batch.cn_api_id
     assert batch.payin_address
     assert batch.amount_eth is not None
+    return encrypt_microbatch_to_gchostpay1_token(
+        batch_conversion_id=batch.batch_conversion_id,
+        cn_api_id=batch.cn_api_id,
+        amount_eth=batch.amount_eth,
+        payin_address=batch.payin_address,
+        now=now,
+        signing_key=check.settings.signing_keys[0],
+    )
+
+
+def _send_order(check: CheckContext, batch: Batch) -> None:
+    """Send the one payment order: its intent on record before it, also outside the database, its result after it."""
     now = check.now()  # one instant for all: if this process stands still after it, the token is too old to be taken
     if batch.order_prepared_at is not None and now - batch.order_prepared_at > ORDER_REPEATABLE_FOR:
         return  # it stood still before: an order may be out whose name is free by now
+    token = write_order(check, batch, now)
     prepared = check.session.row(
         "prepare_order",
         batch_conversion_id=batch.batch_conversion_id,
@@ -262,14 +275,6 @@ def _send_order(check: CheckContext, batch: Batch) -> None:
     )
     if prepared is None:
         return  # it was ended or ordered in the meantime
-    token = encrypt_microbatch_to_gchostpay1_token(
-        batch_conversion_id=batch.batch_conversion_id,
-        cn_api_id=batch.cn_api_id,
-        amount_eth=batch.amount_eth,
-        payin_address=batch.payin_address,
-        now=now,
-        signing_key=check.settings.signing_keys[0],
-    )
     try:
         check.fence.raise_to(FencedOrder(**prepared), check.session)
         check.orders.enqueue_gchostpay1_batch_execution(batch.batch_conversion_id, token)
