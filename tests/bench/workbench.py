@@ -25,6 +25,7 @@ from shared.model.policy import THRESHOLD_SECRET
 from tests.bench.payments import PRICE_USD, Payments
 from tests.e2e.stage import EVENT_HEADERS
 from tests.rig import (
+    FENCES,
     PROJECT,
     WALLET_ETH,
     WALLET_USDT,
@@ -73,6 +74,8 @@ class Workbench:
             "SECRET_MANAGER_EMULATOR_HOST": self.peers.secrets.address,
             "PUBSUB_EMULATOR_HOST": self.pubsub.address,
             "BATCH_EVENTS_TOPIC": TOPIC,
+            "FENCE": f"gs://{FENCES}/bench",
+            "STORAGE_EMULATOR_HOST": self.peers.storage.address,
         }
 
     @contextmanager
@@ -109,7 +112,7 @@ class Workbench:
 
     def open_batch(self) -> dict[str, Any]:
         """Put all pending payments into a batch with an exchange."""
-        exchange = self.peers.exchange.open_exchange(ETH_TO_USDT, Decimal("0.01"), WALLET_USDT, WALLET_ETH)
+        exchange = self.peers.exchange.open_exchange(ETH_TO_USDT, Decimal(1), WALLET_USDT, WALLET_ETH)
         return self.payments.open_batch(exchange.id, exchange.payin_address)
 
     @contextmanager
