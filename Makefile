@@ -26,7 +26,7 @@ $(INSTALLED): $(REQUIREMENTS)
 	  || { echo 'make setup: Python 3.11 or newer is needed, as $(PYTHON) or by make PYTHON=...' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo 'make setup: $(PYTHON) lacks venv or ensurepip (on Debian and Ubuntu: apt install python3-venv)' >&2; exit 1; }
-	$(PYTHON) -m ops.venv
+	$(PYTHON) -m ops.command_line.venv
 
 hooks: setup ## Let git run `make lint` before each commit and the unit tests before each push.
 	.venv/bin/prek install
@@ -68,7 +68,7 @@ sandbox: setup ## Keep the same world running, to type into (SANDBOX_ARGS=--shor
 functions: setup ## Serve both functions from this tree, against the running sandbox.
 	@.venv/bin/python -m sandbox functions
 
-schema: setup ## Write docs/schema.md anew, from a database made for it.
+schema: setup ## Write docs/reference/schema.md anew, from a database made for it.
 	.venv/bin/python -m tests.ops.schema.schema_page
 
 operate: setup ## Write docs/operate.md anew, its sessions played in a world of their own.

@@ -9,10 +9,10 @@ import pytest
 
 from ops.schema.migrate import migrate
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import open_session
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.settings import SETTINGS
 from tests.rig import PROJECT, Peers, Rig, running_peers
-from tests.sessions import open_session
 
 MIGRATED = "migrated"
 

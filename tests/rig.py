@@ -21,6 +21,7 @@ from sandbox.google.cloud_tasks.server import CloudTasks
 from sandbox.google.secret_manager.server import SecretManager
 from sandbox.google.storage.server import Storage
 from sandbox.peers.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
+from sandbox.postgres.session import open_session
 from shared.flow.callback import CallbackDependencies, CallbackResult, process_callback
 from shared.flow.check import Outcome, run_check
 from shared.flow.context import CheckDependencies
@@ -29,7 +30,6 @@ from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.settings import load_callback_settings, load_check_settings
 from shared.wiring.check_threshold import wire_check
 from shared.wiring.swap_executed import wire_callback
-from tests.sessions import open_session
 
 PROJECT = "telepay-test"
 QUEUE = f"projects/{PROJECT}/locations/us-central1/queues/gchostpay1-batch-queue"

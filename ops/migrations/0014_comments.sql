@@ -1,4 +1,4 @@
--- What every table and column is for, where a reader of the database finds it; docs/schema.md is written from these.
+-- What every table and column is for, where a reader of the database finds it; docs/reference/schema.md is written from these.
 
 COMMENT ON TABLE payout_accumulation IS
     'One payment of a client. The table is shared: other services insert payments and pay them out.';

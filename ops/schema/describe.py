@@ -1,4 +1,4 @@
-"""Writes down what stands in a database, as docs/schema.md has it.
+"""Writes down what stands in a database, as docs/reference/schema.md has it.
 
 `.venv/bin/python -m ops.schema.describe` prints the page for the database of DATABASE_URL, or of the Cloud SQL
 settings, to be compared with the page in the repository.

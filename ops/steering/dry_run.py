@@ -11,11 +11,11 @@ from ops.outside.environment import check_settings
 from ops.situation.reasons import explain_reason
 from ops.steering.evidence import make_context
 from shared.errors import NoQuote
+from shared.flow.batch.opening import Opening
 from shared.flow.breaker import is_breaker_open
 from shared.flow.check import list_batches_to_resume
 from shared.flow.check_record import Snapshot, get_swap_cost_usd, get_total_pending_usd
 from shared.flow.context import CheckContext
-from shared.flow.opening import Opening
 from shared.flow.threshold_and_policy import get_micro_batch_policy, get_micro_batch_threshold
 from shared.model.money import dollars, plain
 from shared.model.quote import Offer

@@ -80,5 +80,5 @@ DRILLS: Final = (
     Drill("gchostpay1-order-twice", "the newest order is delivered once more", _repeat_order),
     Drill("gchostpay1-wrong-key", "its callbacks are signed with another key", _sign_wrongly),
     Drill("gchostpay1-without-identity", "the platform turns its callbacks away", _without_identity),
-    Drill("gchostpay1-changed", "it is as docs/peers.md asks for it", _behaviour(**vars(CHANGED))),
+    Drill("gchostpay1-changed", "it is as docs/reference/peers.md asks for it", _behaviour(**vars(CHANGED))),
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sandbox.drills.drill import Drill, End
-from sandbox.peers.database import connect
+from sandbox.postgres.session import open_session
 from sandbox.wire.server import Server
 from sandbox.world.addresses import RESPONSE_QUEUE, queue_path
 from sandbox.world.world import World
@@ -30,7 +30,7 @@ def _kill_database(world: World) -> End:
 
 def _lock_row(world: World) -> End:
     """Hold the oldest pending payment in a transaction that does not end, as a person's forgotten session does."""
-    connection = connect(world.database_url)
+    connection = open_session(world.database_url, autocommit=False)
     cursor = connection.cursor()
     cursor.execute(LOCK)
     if not cursor.fetchall():

@@ -4,32 +4,19 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 import pg8000.dbapi
+
+from sandbox.postgres.session import open_session
 
 CONNECT_TIMEOUT_S: Final = 5
 DEPLOYED_SCHEMA: Final = Path(__file__).with_name("deployed_schema.sql")
 
 
-def connect(url: str) -> Any:
-    """A new connection to the database at *url*."""
-    parts = urlsplit(url)
-    return pg8000.dbapi.connect(
-        unquote(parts.username or ""),
-        host=parts.hostname or "",
-        port=parts.port or 5432,
-        password=unquote(parts.password or ""),
-        database=unquote(parts.path.removeprefix("/")),
-        timeout=CONNECT_TIMEOUT_S,
-        ssl_context=False,  # loopback
-    )
-
-
 @contextlib.contextmanager
 def database_connection(url: str) -> Iterator[Any]:
     """A connection for one request; what was not committed is undone."""
-    connection = connect(url)
+    connection = open_session(url, autocommit=False, timeout_s=CONNECT_TIMEOUT_S)
     try:
         yield connection
     finally:

@@ -2,8 +2,8 @@
 
 It answers an order at once and works on it in a thread. As deployed it does not look whether the batch has been paid
 already, refuses an order whose exchange is not `waiting` yet and every redelivery of it, asks four times how the
-exchange ends and then never calls back, and gives its callbacks no identity; CHANGED is the service as docs/peers.md
-asks for it.
+exchange ends and then never calls back, and gives its callbacks no identity; CHANGED is the service as
+docs/reference/peers.md asks for it.
 """
 
 import threading

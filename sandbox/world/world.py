@@ -23,11 +23,12 @@ from sandbox.google.cloud_tasks.server import CloudTasks
 from sandbox.google.pubsub.server import PubSub
 from sandbox.google.secret_manager.server import SecretManager
 from sandbox.google.storage.server import Storage
-from sandbox.peers.database import connect, create_deployed_tables
+from sandbox.peers.database import create_deployed_tables
 from sandbox.peers.gcaccumulator import GCAccumulator
 from sandbox.peers.gcbatchprocessor import GCBatchProcessor, PayoutQueue
 from sandbox.peers.gchostpay1 import Endpoints, GCHostPay1
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import open_session
 from sandbox.wire.http_server import Responder
 from sandbox.wire.startable import Startable
 from sandbox.world import operations
@@ -212,7 +213,7 @@ class World(Startable):
         create_deployed_tables(self.database_url)
         for amount_usd in self.wishes.old_payments_usd:
             operations.pay_before_us(self.database_url, amount_usd, self.wishes.fee_pct)
-        migrate(lambda: connect(self.database_url))
+        migrate(lambda: open_session(self.database_url, autocommit=False))
 
     def _start_peers(self) -> None:
         """Start the services beside ours; where the callbacks go is told when the functions are there."""

@@ -8,6 +8,7 @@ from typing import Final
 from shared import logs
 from shared.errors import CheckInProgress
 from shared.flow import events
+from shared.flow.batch.opening import Opening
 from shared.flow.batch.ordering import ORDER_REPEATABLE_FOR, try_to_advance
 from shared.flow.batch.reconciliation import reconcile_all
 from shared.flow.batch.trouble import contain
@@ -23,7 +24,6 @@ from shared.flow.check_record import (
 )
 from shared.flow.context import OPENING_FOR, RESUMING_FOR, CheckContext, CheckDependencies
 from shared.flow.fence import CheckFence
-from shared.flow.opening import Opening
 from shared.flow.threshold_and_policy import get_micro_batch_policy, get_micro_batch_threshold
 from shared.model.reasons import Reason
 from shared.outside.database import Session

@@ -15,7 +15,7 @@ from tests.bench.workbench import SERVER_SETTINGS, running_workbench
 SIZES: Final = (10, 1_000, 100_000, 1_000_000)
 HISTORY: Final = 5_000_000
 PARTS: Final = ("batches", "round trips", "rates", "starts")
-KEPT: Final = Path("docs/performance")
+KEPT: Final = Path("docs/figures/performance")
 DOCUMENT: Final = Path("docs/performance.md")
 TABLE_BEGINS: Final = "<!-- table: written by tests.bench -->\n"
 TABLE_ENDS: Final = "<!-- end of table -->"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from sandbox.postgres.session import open_session
 from sandbox.world.function_process import FunctionProcess
 from tests.bench.figures import Figure, Report
 from tests.bench.payments import plan_as_functions_do
@@ -18,7 +19,6 @@ from tests.bench.workbench import (
     seconds,
     tick,
 )
-from tests.sessions import open_session
 
 CHECKS: Final = 11  # turns; the first is not counted
 ONE_BY_ONE: Final = 1000  # payments, from which larger batches' times are scaled

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from pg8000.dbapi import Connection
 
+from sandbox.postgres.session import open_session
 from shared.outside.database import PLANS
 from tests.rig import run
-from tests.sessions import open_session
 
 HISTORY_BATCHES: Final = 500
 HISTORY_STEPS: Final = 10

@@ -19,6 +19,7 @@ from sandbox.changenow.market import ETH_TO_USDT, Market
 from sandbox.google.pubsub.server import PubSub
 from sandbox.peers.database import create_deployed_tables
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import open_session
 from sandbox.processes.keeper import _descendants
 from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess, Target
 from shared.model.policy import THRESHOLD_SECRET
@@ -34,7 +35,6 @@ from tests.rig import (
     response_token,
     running_peers,
 )
-from tests.sessions import open_session
 
 TOPIC: Final = f"projects/{PROJECT}/topics/batch-events"
 TX_HASH: Final = "0x" + "ab" * 32

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import requests
 
+from sandbox.postgres.session import open_session
 from sandbox.world.function_process import FunctionProcess
 from sandbox.world.functions import Functions
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from tests.rig import API_KEY, FENCES, PROJECT, SIGNING_KEY, Peers, Rig
-from tests.sessions import open_session
 
 PATIENCE_S: Final = 60
 EVENT_HEADERS: Final = {

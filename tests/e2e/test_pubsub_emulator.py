@@ -18,10 +18,10 @@ from google.pubsub_v1.services.publisher import PublisherClient
 from google.pubsub_v1.services.subscriber import SubscriberClient
 
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import query
 from sandbox.wire.google_clients import publisher_client, subscriber_client
 from tests.e2e.stage import Stage, running_stage
 from tests.rig import PROJECT, Peers
-from tests.sessions import query
 
 START_S: Final = 40.0
 TICKS: Final = f"projects/{PROJECT}/topics/micro-batch-trigger"

@@ -148,7 +148,7 @@ def work(connection: Connection) -> None:
 
 def _make_template(postgres: Postgres) -> None:
     from ops.schema.migrate import migrate
-    from tests.sessions import open_session
+    from sandbox.postgres.session import open_session
 
     postgres.create_database(TEMPLATE)
     migrate(lambda: open_session(postgres.url(TEMPLATE)))

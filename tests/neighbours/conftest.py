@@ -8,8 +8,8 @@ from pg8000.dbapi import Connection
 
 from ops.schema.migrate import migrate
 from sandbox.peers.database import create_deployed_tables
+from sandbox.postgres.session import open_session, query
 from tests.rig import Peers, Rig
-from tests.sessions import open_session, query
 
 ODD_ROWS = (Path(__file__).parent / "odd_rows.sql").read_text()
 TO_NOVEMBER = (

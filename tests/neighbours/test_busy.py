@@ -10,9 +10,9 @@ import pytest
 
 from ops.schema.migrate import migrate
 from ops.schema.migration_files import read_migrations
+from sandbox.postgres.session import open_session, query, run_sql
 from tests.neighbours import statements
 from tests.neighbours.conftest import sessions
-from tests.sessions import open_session, query, run_sql
 
 ROWS = 300_000
 CLIENTS = 300

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from ops.command_line.root import main
+from sandbox.postgres.session import query
 from tests.neighbours import statements
 from tests.rig import Rig
-from tests.sessions import query
 
 WAITING_USD = "SELECT COUNT(*), SUM(amount_usd) FROM claimable_payments"
 

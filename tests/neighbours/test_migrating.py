@@ -9,8 +9,8 @@ import pytest
 from ops.schema.migrate import check, migrate
 from ops.schema.migration_files import FOLDER, read_migrations
 from ops.schema.migration_run import MigrationFailedError
+from sandbox.postgres.session import query
 from tests.neighbours.conftest import ODD_ROWS, TO_DOCUMENT, TO_NOVEMBER, sessions
-from tests.sessions import query
 
 TITLES = [migration.title for migration in read_migrations()]
 THEIR_COLUMNS = (

@@ -10,10 +10,10 @@ import pytest
 from ops.schema.migrate import migrate
 from sandbox.changenow.market import ETH_TO_USDT
 from sandbox.peers.gcbatchprocessor import GCBatchProcessor
+from sandbox.postgres.session import query
 from tests.neighbours import statements
 from tests.neighbours.conftest import sessions
 from tests.rig import WALLET_ETH, WALLET_USDT, Peers, Rig
-from tests.sessions import query
 
 FOURTH = "44444444-4444-4444-4444-444444444444"
 

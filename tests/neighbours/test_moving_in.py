@@ -8,9 +8,9 @@ from typing import Final
 import pytest
 
 from ops.command_line.root import main
+from sandbox.postgres.session import query, run_sql
 from tests.neighbours import statements
 from tests.neighbours.conftest import sessions
-from tests.sessions import query, run_sql
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "moving-in.md"
 ROWS: Final = (Path(__file__).parent / "moving_in_rows.sql").read_text()

@@ -11,8 +11,8 @@ from ops.schema.preflight.finding import PreflightStopped
 from ops.schema.preflight.place import SHARED_TABLES
 from sandbox.peers.database import create_deployed_tables
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import open_session, query
 from tests.neighbours.conftest import ODD_ROWS, sessions
-from tests.sessions import open_session, query
 
 RELATIONS = (
     "SELECT relname::TEXT, relnatts, relchecks FROM pg_class WHERE relnamespace NOT IN"

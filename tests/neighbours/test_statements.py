@@ -8,10 +8,10 @@ from pg8000.exceptions import DatabaseError
 
 from ops.schema.migrate import migrate
 from sandbox.peers.gcbatchprocessor import GCBatchProcessor, Payout
+from sandbox.postgres.session import open_session, query, run_sql
 from tests.neighbours import statements
 from tests.neighbours.conftest import sessions
 from tests.neighbours.statements import mark_paid
-from tests.sessions import open_session, query, run_sql
 
 PAYMENTS = range(1, 27)
 READ_OF_A_NEW_PAYMENT = statements.READS[2]

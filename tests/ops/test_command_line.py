@@ -13,10 +13,10 @@ from ops.command_line.database import STATEMENTS as OPS_STATEMENTS
 from ops.command_line.root import root
 from ops.command_line.verb_table import VERBS, Verb
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import query
 from shared.outside.statements import STATEMENTS
 from tests.ops.conftest import Shell
 from tests.rig import Rig, new_id
-from tests.sessions import query
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL_VERBS = [verb for verbs in VERBS.values() for verb in verbs]
@@ -190,7 +190,7 @@ def test_the_launcher_makes_its_environment_first(tmp_path: Path) -> None:
     """In a fresh tree the first verb installs what is pinned; what pip says stays off standard output."""
     house = tmp_path / "fresh tree"
     (house / "ops").mkdir(parents=True)
-    for name in ("microbatch", "ops/__init__.py", "ops/venv.py"):
+    for name in ("microbatch", "ops/__init__.py", "ops/command_line/venv.py"):
         (house / name).write_bytes((ROOT / name).read_bytes())
     (house / "microbatch").chmod(0o755)
     (house / "ops" / "__main__.py").write_text("import sys; print('typed', *sys.argv[1:])\n")

@@ -18,9 +18,9 @@ from ops.schema.migrate import RUNNER_LOCK_KEY, migrate
 from ops.schema.migration_files import MigrationRefusedError, read_migrations
 from ops.schema.migration_run import MigrationBusyError, MigrationFailedError, Patience
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import open_session, query, run_sql
 from shared.errors import DatabaseUnavailable
 from tests.ops.conftest import Shell
-from tests.sessions import open_session, query, run_sql
 
 ROOT = Path(__file__).resolve().parents[2]
 TITLES = [migration.title for migration in read_migrations()]

@@ -19,10 +19,10 @@ from ops.command_line.failures import NotDone
 from ops.deployment.bill_of_materials import pins
 from ops.deployment.package import build, forgotten_sources, function_names, package_contents
 from sandbox.google.secret_manager.server import SecretManager
+from sandbox.postgres.session import query
 from tests.ops.archives import served, unpack
 from tests.ops.conftest import Shell
 from tests.rig import PROJECT, required_settings
-from tests.sessions import query
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = "postgresql://user:password@127.0.0.1:1/none"

@@ -13,7 +13,7 @@ from sandbox.peers.database import create_deployed_tables
 from sandbox.peers.gcaccumulator import GCAccumulator, after_fee
 from sandbox.peers.gcaccumulator_inserts import Generation
 from sandbox.postgres.server import Postgres
-from tests.sessions import open_session, query
+from sandbox.postgres.session import open_session, query
 
 PAYMENT = {
     "user_id": 6271402111,

@@ -10,9 +10,9 @@ import requests
 from sandbox.google.cloud_tasks.server import CloudTasks
 from sandbox.peers.database import add_client, create_deployed_tables
 from sandbox.peers.gcbatchprocessor import GCBatchProcessor, Payout, PayoutQueue
+from sandbox.postgres.session import query
 from sandbox.wire.faults import refuse
 from sandbox.wire.http_server import Responder
-from tests.sessions import query
 
 QUEUE = "projects/p/locations/l/queues/gcsplit1-batch-queue"
 

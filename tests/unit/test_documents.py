@@ -13,6 +13,7 @@ from shared.outside.statements import STATEMENTS
 from shared.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
+ARCHITECTURE = ROOT / "docs" / "reference" / "architecture.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\(([^)#\s]+)?(?:#([^)\s]+))?\)")
 
@@ -58,7 +59,7 @@ def settings_row(setting: Setting) -> str:
 
 def test_every_setting_is_documented_and_no_other() -> None:
     """The table of settings is the list that the code reads."""
-    text = (ROOT / "docs/architecture.md").read_text()
+    text = ARCHITECTURE.read_text()
     section = text.partition("## Settings")[2].partition("\n## ")[0]
     table = [line for line in section.splitlines() if line.startswith("| `")]
     wanted = [settings_row(setting) for setting in SETTINGS]
@@ -67,7 +68,7 @@ def test_every_setting_is_documented_and_no_other() -> None:
 
 def test_every_name_of_the_architecture_document_is_where_the_map_says() -> None:
     """A reader who comes with a name finds it in the file that is named beside it."""
-    text = (ROOT / "docs/architecture.md").read_text()
+    text = ARCHITECTURE.read_text()
     rows = re.findall(r"^\| (`[a-z_0-9`, ]+`) \| (.+) \|$", text.partition("## The architecture document")[2], re.M)
     assert len(rows) >= 9
     for names, place in rows:
@@ -108,14 +109,14 @@ def test_every_question_of_a_maintainer_has_its_file() -> None:
 
 def test_the_architecture_names_every_module_of_shared() -> None:
     """The table of modules is the folder: nothing in it is gone, nothing that is there is left out."""
-    section = (ROOT / "docs/architecture.md").read_text().partition("## Modules of shared")[2].partition("\n## ")[0]
+    section = ARCHITECTURE.read_text().partition("## Modules of shared")[2].partition("\n## ")[0]
     shared = ROOT / "shared"
     there = {
         path.relative_to(shared).as_posix()
         for path in (*shared.rglob("*.py"), *shared.rglob("*.sql"))
         if path.name != "__init__.py"
     }
-    named = set(re.findall(r"\]\(\.\./shared/([a-z_/]+\.(?:py|sql))\)", section))
+    named = set(re.findall(r"\]\(\.\./\.\./shared/([a-z_/]+\.(?:py|sql))\)", section))
     assert named == there
 
 

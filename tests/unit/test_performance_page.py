@@ -15,7 +15,7 @@ MILLION, MANY = 1_000_000, 100_000
 @pytest.fixture(scope="module")
 def report() -> Report:
     """The figures that are kept beside the page."""
-    return read_report(DOCS / "performance" / "figures.json")
+    return read_report(DOCS / "figures" / "performance" / "figures.json")
 
 
 def found(report: Report, name: str, size: int | None = None) -> list[Figure]:

@@ -109,8 +109,8 @@ def test_the_vectors_tell_their_cases_apart(kind: str) -> None:
 
 
 def test_the_example_in_the_page_is_the_first_vector() -> None:
-    """docs/peers.md shows a vector as it is, cut where it says so."""
-    text = (FILE.parents[2] / "docs" / "peers.md").read_text()
+    """docs/reference/peers.md shows a vector as it is, cut where it says so."""
+    text = (FILE.parents[2] / "docs" / "reference" / "peers.md").read_text()
     example = json.loads(text.partition("```json\n")[2].partition("```")[0])
     vector = VECTORS["orders"][0]
     for name in ("signed_hex", "token"):
@@ -119,9 +119,9 @@ def test_the_example_in_the_page_is_the_first_vector() -> None:
 
 
 def test_what_the_page_names_exists() -> None:
-    """A variable that docs/peers.md tells a team to set is one that the sandbox or Terraform reads."""
+    """A variable that docs/reference/peers.md tells a team to set is one that the sandbox or Terraform reads."""
     root = FILE.parents[2]
-    text = (root / "docs" / "peers.md").read_text()
+    text = (root / "docs" / "reference" / "peers.md").read_text()
     read = (root / "sandbox" / "commands.py").read_text() + (root / "terraform" / "variables_batching.tf").read_text()
     named = set(re.findall(r"\b(SANDBOX_[A-Z0-9_]+)=|`(gchostpay1_\w+) = ", text))
     assert len(named) == 3

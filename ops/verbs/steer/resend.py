@@ -10,8 +10,8 @@ from ops.outside.order_tasks import withdraw
 from ops.steering.certainty import require_resendable, require_unpaid, vouch_option
 from ops.steering.evidence import Evidence, gather_alive, steering
 from shared.flow.batch.ordering import write_order
+from shared.flow.batch.quoting import get_guarded_quote
 from shared.flow.context import CheckContext
-from shared.flow.quoting import get_guarded_quote
 
 
 @click.command()

@@ -1,1 +1,1 @@
-"""The life of one batch once it is open: ordered, asked about, settled or ended, and its troubles contained."""
+"""The life of one batch: quoted, opened, ordered, asked about, settled or ended, and its troubles contained."""

@@ -23,7 +23,7 @@ from shared.errors import (
     OrderUnknown,
     RuleViolated,
 )
-from shared.flow import quoting
+from shared.flow.batch import quoting
 from shared.flow.batch.ending import release, release_lost
 from shared.flow.batch.order_record import log_order, note_order
 from shared.flow.batch.trouble import name_if_stuck, record_answer, record_no_answer

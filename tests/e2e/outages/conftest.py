@@ -6,11 +6,11 @@ import pytest
 
 from ops.schema.migrate import migrate
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import open_session
 from sandbox.wire.tcp_proxy import TcpProxy
 from tests.e2e.outages.site import SETTINGS, STATEMENT_S, Site
 from tests.e2e.stage import Stage, running_stage
 from tests.rig import Peers
-from tests.sessions import open_session
 
 
 @pytest.fixture(scope="package")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.postgres.session import open_session
 from shared.errors import DatabaseUnavailable, MicroBatchError
 from shared.flow import callback
 from shared.flow.check import run_check
@@ -15,7 +16,6 @@ from shared.flow.check_lock import CHECK_LOCK
 from shared.model.reasons import Reason
 from shared.outside import database
 from tests.rig import Rig
-from tests.sessions import open_session
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from sandbox.postgres.session import open_session, run_sql
 from sandbox.wire import faults
 from shared.model.reasons import Reason
 from tests.rig import Peers, Rig
-from tests.sessions import open_session, run_sql
 
 ESTIMATE = "GET /exchange/estimated-amount"
 

@@ -8,9 +8,9 @@ from pg8000.exceptions import DatabaseError
 
 from ops.schema.rights import grant_rights
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import query
 from tests.ops.conftest import Shell, bare_shell
 from tests.rig import Peers, Rig
-from tests.sessions import query
 
 __all__ = ["bare_shell"]
 

@@ -21,7 +21,7 @@ from tests.ops.economics.tables import PRICES, TODAY, families, gas, recommendat
 from tests.ops.economics.traffic import daily_cycle, poisson
 
 PAGE: Final = Path(__file__).resolve().parents[3] / "docs" / "economics.md"
-CURVE: Final = PAGE.parent / "economics" / "cost-over-threshold.svg"
+CURVE: Final = PAGE.parent / "figures" / "economics" / "cost-over-threshold.svg"
 VARIABLE: Final = "ECONOMICS_DATA"
 QUIET, BURST, GAS = "arrivals-2018-2021.csv.gz", "arrivals-2021-burst.csv.gz", "ethereum-daily.csv"
 CEILING_TIMES: Final = 5

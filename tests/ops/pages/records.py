@@ -14,8 +14,8 @@ from decimal import ROUND_DOWN, Decimal
 from random import Random
 from typing import Any, Final
 
+from sandbox.postgres.session import open_session
 from tests.rig import run
-from tests.sessions import open_session
 
 CHECK_EVERY: Final = timedelta(minutes=15)
 CENT: Final = Decimal("0.01")

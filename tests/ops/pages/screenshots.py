@@ -12,12 +12,12 @@ from ops.command_line.database import STATEMENTS
 from ops.pages.serving import Pages
 from ops.schema.migrate import migrate
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import open_session
 from shared.outside.database import open_database
 from shared.settings import load_database_settings
 from tests.ops.pages.browser import WANTED, find_chromium, running_chromium
 from tests.ops.pages.conftest import END
 from tests.ops.pages.records import make_records, write_records
-from tests.sessions import open_session
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "docs" / "screenshots"
 DESK, TELEPHONE = ViewportSize(width=1000, height=880), ViewportSize(width=390, height=844)

@@ -12,12 +12,12 @@ import requests
 from ops.command_line.database import STATEMENTS
 from ops.pages.serving import Pages
 from ops.pages.site import NAVIGATION
+from sandbox.postgres.session import query
 from shared.outside.database import open_database
 from shared.settings import load_database_settings
 from tests.ops.conftest import Shell
 from tests.ops.pages.hostile import ENDLESS, HEBREW, QUOTES, RUN, TAGS, TEMPLATE
 from tests.ops.pages.markup import Markup, read_markup
-from tests.sessions import query
 
 PATHS = ["/", "/figures?span=quarter", "/batches", "/batch/1", "/payment/1", "/checks", "/pending", "/held", "/levers"]
 TIMEOUT_S = 30

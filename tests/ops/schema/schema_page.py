@@ -1,10 +1,10 @@
-"""Writes docs/schema.md from a database made for it: `make schema`."""
+"""Writes docs/reference/schema.md from a database made for it: `make schema`."""
 
 from ops.schema.describe import describe
 from ops.schema.migrate import migrate
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import open_session
 from tests.ops.schema.test_schema_page import PAGE
-from tests.sessions import open_session
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""docs/schema.md is what the migrations make."""
+"""docs/reference/schema.md is what the migrations make."""
 
 import re
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ops.schema.describe import describe
-from tests.sessions import open_session
+from sandbox.postgres.session import open_session
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "schema.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "schema.md"
 
 
 def test_the_page_is_what_the_migrations_make(database_url: str) -> None:
@@ -18,7 +18,7 @@ def test_the_page_is_what_the_migrations_make(database_url: str) -> None:
         described = describe(session)
     finally:
         session.close()
-    assert described == PAGE.read_text(), "docs/schema.md is old: run `make schema` and commit what it writes"
+    assert described == PAGE.read_text(), "docs/reference/schema.md is old: run `make schema` and commit what it writes"
 
 
 @pytest.mark.parametrize(

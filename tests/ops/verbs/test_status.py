@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from ops.situation.reasons import LEFT_OUT, SAID, explain_reason
+from sandbox.postgres.session import open_session, run_sql
 from shared.flow.check_lock import CHECK_LOCK
 from shared.model.reasons import LeftOut, Reason
 from tests.ops.conftest import Shell
 from tests.rig import Rig
-from tests.sessions import open_session, run_sql
 
 YEAR_OF_CHECKS = 365 * 96
 

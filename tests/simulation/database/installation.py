@@ -14,7 +14,7 @@ from pg8000.native import literal
 from ops.schema.migrate import migrate
 from sandbox.peers.database import create_deployed_tables
 from sandbox.postgres.server import Postgres
-from tests.sessions import open_session, query
+from sandbox.postgres.session import open_session, query
 
 if TYPE_CHECKING:
     from tests.simulation.world.observer import Observer

@@ -10,9 +10,9 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from shared.errors import NoQuote
-from shared.flow import check, check_record, opening, quoting
+from shared.flow import check, check_record
 from shared.flow import threshold_and_policy as levers
-from shared.flow.batch import trouble
+from shared.flow.batch import opening, quoting, trouble
 from shared.flow.context import CheckContext
 from shared.model.decision import decide
 from shared.model.money import AMOUNT_MAX

@@ -10,8 +10,8 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from shared.errors import BatchConflict, DatabaseUnavailable, OrderUnknown
-from shared.flow import callback, check, check_record, opening, quoting
-from shared.flow.batch import ending, ordering, settlement
+from shared.flow import callback, check, check_record
+from shared.flow.batch import ending, opening, ordering, quoting, settlement
 from shared.flow.batch.settlement import Settlement
 from shared.flow.batches import read_batch
 from shared.flow.context import CheckContext

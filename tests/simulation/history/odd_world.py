@@ -138,7 +138,7 @@ def _odd_deposits(history: History, random: Random) -> History:
 
 
 def _changed_peer(history: History, random: Random) -> History:
-    """Let GCHostPay1 be as docs/peers.md asks for it."""
+    """Let GCHostPay1 be as docs/reference/peers.md asks for it."""
     return replace(history, conditions=replace(history.conditions, peer="changed"))
 
 

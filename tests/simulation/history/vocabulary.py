@@ -224,7 +224,7 @@ class Conditions:
     course: str | None = None  # how every exchange goes, instead of its fate
     manner: str | None = None  # how every callback comes, instead of its fate
     moving_in: bool = False  # whether the old service's rows are there, and payments that wait
-    peer: str = "deployed"  # GCHostPay1 as it is, or changed as docs/peers.md asks
+    peer: str = "deployed"  # GCHostPay1 as it is, or changed as docs/reference/peers.md asks
     odd_deposits: bool = False  # short, twice, too late, never seen; finished after failed, expiry never told
     bad: tuple[Bad, ...] = ()
     threshold: bytes = b"20.00\n"  # what the levers' secrets hold when it begins

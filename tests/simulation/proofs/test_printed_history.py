@@ -1,4 +1,4 @@
-"""The history that docs/simulation.md prints is what its seed tells today."""
+"""The history that docs/reference/simulation.md prints is what its seed tells today."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.simulation.history.generator import generate
 from tests.simulation.history.printing import print_history
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "simulation.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "reference" / "simulation.md"
 PRINTED = re.compile(r"<!-- history (\d+) -->\n```\n(.*?)```\n", re.DOTALL)
 
 

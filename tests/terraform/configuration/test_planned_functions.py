@@ -12,10 +12,10 @@ import requests
 from sandbox.google.pubsub.server import PubSub
 from sandbox.google.secret_manager.server import SecretManager
 from sandbox.google.storage.server import Storage
+from sandbox.postgres.session import query
 from shared.model.policy import THRESHOLD_SECRET
 from shared.serving.worker import REQUESTS_MAX
 from tests.ops.archives import served, unpack
-from tests.sessions import query
 from tests.terraform.configuration.planned_environment import environment
 from tests.terraform.tool import Terraform, resources
 

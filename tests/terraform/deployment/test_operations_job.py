@@ -16,8 +16,8 @@ from ops.deployment.installation import Installation
 from ops.deployment.operations_archive import build_operations, fetch_and_build
 from ops.deployment.package import Package
 from ops.deployment.plan.approval import sha256
+from sandbox.postgres.session import query
 from tests.ops.conftest import Shell
-from tests.sessions import query
 from tests.terraform.deployment.project import JOB, Project
 from tests.terraform.tool import Terraform, of_type
 from tests.terraform.watching.logging_filter import matches

@@ -9,9 +9,9 @@ import pytest
 
 from ops.schema.rights import grant_rights
 from sandbox.postgres.server import Postgres
+from sandbox.postgres.session import query
 from tests.integration.outside.test_runtime_rights import PASSWORD, ROLE, as_role
 from tests.rig import PROJECT, Peers, Rig
-from tests.sessions import query
 from tests.terraform.watching.story import STORIES, Line, listening
 
 _numbers = itertools.count(1)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from sandbox.postgres.session import open_session
 from sandbox.wire import faults
 from sandbox.wire.faults import Action
 from shared.model.reasons import Reason
 from tests.rig import Rig
-from tests.sessions import open_session
 
 BY_ID = "GET /exchange/by-id"
 FORBIDDEN = faults.status(403, body='{"error": "forbidden", "message": "the exchange of another key"}')

@@ -1,4 +1,4 @@
-"""A test's own sessions with the database, apart from the code under test."""
+"""Sessions with the database of those who stand beside our code: the peers, a demo, a test."""
 
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -7,15 +7,17 @@ import pg8000.dbapi
 from pg8000.dbapi import Connection
 
 
-def open_session(url: str, *, autocommit: bool = True) -> Connection:
-    """A plain session with the database at *url*."""
+def open_session(url: str, *, autocommit: bool = True, timeout_s: float | None = None) -> Connection:
+    """A plain session with the database at *url*, which is on this machine."""
     parts = urlsplit(url)
     connection = pg8000.dbapi.connect(
         unquote(parts.username or ""),
-        host=parts.hostname,
-        port=parts.port,
-        database=parts.path.lstrip("/"),
-        password=parts.password,
+        host=parts.hostname or "",
+        port=parts.port or 5432,
+        database=unquote(parts.path.removeprefix("/")),
+        password=unquote(parts.password or ""),
+        timeout=timeout_s,
+        ssl_context=False,
     )
     connection.autocommit = autocommit
     return connection

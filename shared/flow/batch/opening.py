@@ -14,7 +14,7 @@ from shared.errors import (
     PaymentsMoved,
     RuleViolated,
 )
-from shared.flow import quoting
+from shared.flow.batch import quoting
 from shared.flow.batch.ordering import log_exchange_unavailable, try_to_advance
 from shared.flow.batches import read_batch
 from shared.flow.check_record import (
