@@ -15,3 +15,16 @@ RETURN conversion_status = 'pending'
     AND payment_amount_usd < 'Infinity'
     AND created_at >= '2015-01-01'
     AND created_at < 'infinity';
+
+-- Which payment fits a batch's terms, said once for the quote and the claim, and expanded like the other: one that does
+-- not know its ETH is valued at the market's worth, one that does must be worth its dollars, nearly.
+CREATE FUNCTION payment_fits_terms(
+    amount_usd NUMERIC, known_eth NUMERIC, usd_max NUMERIC, unknown_usd_max NUMERIC, eth_max NUMERIC,
+    eth_per_usd_min NUMERIC, eth_per_usd_max NUMERIC)
+RETURNS BOOLEAN LANGUAGE sql IMMUTABLE
+RETURN CASE
+    WHEN known_eth IS NULL THEN amount_usd <= unknown_usd_max
+    ELSE amount_usd <= usd_max
+        AND known_eth <= eth_max
+        AND known_eth BETWEEN amount_usd * eth_per_usd_min AND amount_usd * eth_per_usd_max
+END;

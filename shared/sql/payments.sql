@@ -67,11 +67,9 @@ SELECT
     MIN(created_at) FILTER (WHERE fits) AT TIME ZONE 'UTC' AS oldest_at,
     COUNT(*) FILTER (WHERE NOT fits) AS left_out
 FROM (
-    SELECT created_at, amount_usd, known_eth, id <> ALL (CAST(:locked_ids AS integer[])) AND CASE
-        WHEN known_eth IS NULL THEN amount_usd <= CAST(:unknown_usd_max AS numeric)
-        ELSE amount_usd <= CAST(:usd_max AS numeric) AND known_eth <= CAST(:eth_max AS numeric) AND known_eth
-            BETWEEN amount_usd * CAST(:eth_per_usd_min AS numeric) AND amount_usd * CAST(:eth_per_usd_max AS numeric)
-        END AS fits
+    SELECT created_at, amount_usd, known_eth, id <> ALL (CAST(:locked_ids AS integer[])) AND payment_fits_terms(
+        amount_usd, known_eth, CAST(:usd_max AS numeric), CAST(:unknown_usd_max AS numeric), CAST(:eth_max AS numeric),
+        CAST(:eth_per_usd_min AS numeric), CAST(:eth_per_usd_max AS numeric)) AS fits
     FROM (
         SELECT id, created_at, amount_usd, known_eth
         FROM batchable_payments
@@ -127,11 +125,9 @@ FROM (
         FROM batchable_payments
         WHERE (created_at, id) <= (CAST(:last_created_at AS timestamp), CAST(:last_id AS integer))
             AND id <= CAST(:arrived_id AS integer)
-            AND (NOT CAST(:is_selective AS boolean) OR (id <> ALL (CAST(:locked_ids AS integer[])) AND CASE
-                WHEN known_eth IS NULL THEN amount_usd <= CAST(:unknown_usd_max AS numeric)
-                ELSE amount_usd <= CAST(:usd_max AS numeric) AND known_eth <= CAST(:eth_max AS numeric)
-                    AND known_eth >= amount_usd * CAST(:eth_per_usd_min AS numeric)
-                    AND known_eth <= amount_usd * CAST(:eth_per_usd_max AS numeric) END))
+            AND (NOT CAST(:is_selective AS boolean) OR (id <> ALL (CAST(:locked_ids AS integer[])) AND payment_fits_terms(
+                amount_usd, known_eth, CAST(:usd_max AS numeric), CAST(:unknown_usd_max AS numeric),
+                CAST(:eth_max AS numeric), CAST(:eth_per_usd_min AS numeric), CAST(:eth_per_usd_max AS numeric))))
         ORDER BY created_at, id
         LIMIT CAST(:payments_max AS bigint)
     ) AS oldest
@@ -168,11 +164,9 @@ WITH claimed AS (
         updated_at = CAST(:now AS timestamp)
     WHERE (created_at, id) <= (CAST(:last_created_at AS timestamp), CAST(:last_id AS integer))
         AND id <= CAST(:arrived_id AS integer)
-        AND (NOT CAST(:is_selective AS boolean) OR (id <> ALL (CAST(:locked_ids AS integer[])) AND CASE
-            WHEN known_eth IS NULL THEN amount_usd <= CAST(:unknown_usd_max AS numeric)
-            ELSE amount_usd <= CAST(:usd_max AS numeric) AND known_eth <= CAST(:eth_max AS numeric)
-                AND known_eth >= amount_usd * CAST(:eth_per_usd_min AS numeric)
-                AND known_eth <= amount_usd * CAST(:eth_per_usd_max AS numeric) END))
+        AND (NOT CAST(:is_selective AS boolean) OR (id <> ALL (CAST(:locked_ids AS integer[])) AND payment_fits_terms(
+            amount_usd, known_eth, CAST(:usd_max AS numeric), CAST(:unknown_usd_max AS numeric),
+            CAST(:eth_max AS numeric), CAST(:eth_per_usd_min AS numeric), CAST(:eth_per_usd_max AS numeric))))
     RETURNING amount_usd
 )
 SELECT COUNT(*) AS payments, COALESCE(SUM(amount_usd), 0) AS total_usd FROM claimed;
