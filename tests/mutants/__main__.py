@@ -6,7 +6,7 @@ import sys
 from tests.mutants.account import summary, unexplained
 from tests.mutants.campaign import choose, judge
 from tests.mutants.mutant import MUTATED
-from tests.mutants.reach import TESTS, read_reach
+from tests.mutants.reach import MUTANT_S, TESTS, read_reach
 
 
 def main() -> int:
@@ -18,9 +18,10 @@ def main() -> int:
         "--module", nargs="*", default=list(MUTATED), choices=MUTATED, metavar="FILE", help="only these"
     )
     parser.add_argument("--tests", nargs="*", default=list(TESTS), metavar="FOLDER", help="what may notice them")
+    parser.add_argument("--seconds", type=float, default=MUTANT_S, help="of tests for one mutant, as they were recorded")
     parser.add_argument("--processes", type=int, default=2)
     asked = parser.parse_args()
-    reach = read_reach(asked.processes, asked.tests)
+    reach = read_reach(asked.processes, asked.tests, asked.seconds)
     mutants = choose(asked.module, asked.sample, asked.seed)
     print(f"{len(mutants)} mutants, {len(reach.tests)} tests", flush=True)
     account = judge(mutants, reach, asked.processes)

@@ -40,11 +40,13 @@ def _told(mutant: Mutant, account: Account) -> str:
 def _score(path: str, account: Account, left: Sequence[Mutant]) -> str:
     """A file's line, all files' where none is given: killed of those that are not equivalent."""
     mine = [mutant for mutant in account.mutants if path in ("", mutant.path)]
-    killed = sum(account.verdicts[mutant.key].outcome in KILLED for mutant in mine)
+    outcomes = [account.verdicts[mutant.key].outcome for mutant in mine]
+    killed, too_slow = sum(outcome in KILLED for outcome in outcomes), outcomes.count("timeout")
     survived = sum(path in ("", mutant.path) for mutant in left)
     if not mine:
         return ""
     share = 100 * killed / max(killed + survived, 1)
     equivalent = len(mine) - killed - survived
-    counts = f"{len(mine):>5} mutants {killed:>5} killed {equivalent:>4} explained {survived:>4} left"
+    counts = f"{len(mine):>5} mutants {killed:>5} killed ({too_slow} by time)"
+    counts += f" {equivalent:>4} explained {survived:>4} left"
     return f"{path or 'all':<42} {counts} {share:6.1f} %"

@@ -19,6 +19,7 @@ from tests.mutants.warm_process import Job, Verdict, work
 
 RESULTS: Final = FOLDER / "results.jsonl"
 KILLED: Final = ("killed", "timeout")
+UNSURE: Final = "unsure"  # it failed once and not again: another run tries it anew
 TOLD_EVERY: Final = 200
 FAST_S: Final = 3.0  # a test that noticed a neighbour lately and is no slower goes first
 LATELY: Final = 4
@@ -38,13 +39,16 @@ class Account:
 
 
 def choose(paths: Sequence[str], sample: int | None, seed: int) -> list[Mutant]:
-    """Make the mutants of some files, all or a sample that the seed draws; each change once."""
+    """Make the mutants of some files, all or a sample that the seed draws; each change once.
+
+    A larger sample of the same seed holds the smaller one.
+    """
     candidates: list[Candidate] = []
     for path in paths:
         candidates += (python_mutants if path.endswith(".py") else sql_mutants)(path)
     if sample is not None and sample < len(candidates):
-        drawn = sorted(Random(seed).sample(range(len(candidates)), sample))
-        candidates = [candidates[index] for index in drawn]
+        shuffled = Random(seed).sample(range(len(candidates)), len(candidates))
+        candidates = [candidates[index] for index in sorted(shuffled[:sample])]
     made = (candidate.make() for candidate in candidates)
     return list({mutant.key: mutant for mutant in made if mutant.changed}.values())
 
@@ -55,7 +59,8 @@ def judge(mutants: list[Mutant], reach: Reach, processes: int) -> Account:
     known = _read_results()
     for mutant in mutants:
         job, before = _job(mutant, reach), known.get(mutant.key)
-        if before is not None and (before["outcome"] in KILLED or before["tests"] == job.mark):
+        is_known = before is not None and before["outcome"] != UNSURE
+        if before is not None and is_known and (before["outcome"] in KILLED or before["tests"] == job.mark):
             account.verdicts[mutant.key] = Verdict(before["outcome"], before["by"])
         elif job.tests:
             jobs.append(job)

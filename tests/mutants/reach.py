@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -23,6 +24,7 @@ TESTS: Final = ("tests/unit", "tests/integration")
 CHOSEN: Final = ("-m", "not slow and not long", "-p", "no:cacheprovider", "-q", "--tb=line")
 
 MUTANT_S: Final = 8.0  # of tests, as they were recorded, for one mutant: what they do not notice counts as not noticed
+AT_ONCE_S: Final = 0.1
 FEWEST: Final = 3
 
 Record = dict[str, dict[str, Any]]
@@ -33,17 +35,25 @@ class Reach:
     """The tests by id, with their seconds, the lines and the statements that each runs."""
 
     tests: Record
+    mutant_s: float = MUTANT_S
 
     def of(self, mutant: Mutant) -> list[str]:
         """The tests that can notice a mutant, the fast ones first, as many as a mutant may take.
+
+        Of those that take longer each file has its turn: what one of a file does not notice, the next seldom does.
 
         What runs while a module is loaded is the tests' that run a function which uses the name, else of all that run
         anything of the module.
         """
         found = self._running(mutant) or self._using(mutant) or self._of_module(mutant.path)
-        by_seconds = sorted(found, key=self.seconds)
-        spent_s = list(accumulate(map(self.seconds, by_seconds)))
-        return by_seconds[: max(bisect(spent_s, MUTANT_S), FEWEST)]
+        in_turn, turns = [], Counter[str]()
+        for test in sorted(found, key=self.seconds):
+            file = test.partition("::")[0]
+            turns[file] += self.seconds(test) > AT_ONCE_S
+            in_turn.append((turns[file], self.seconds(test), test))
+        tests = [test for _, _, test in sorted(in_turn)]
+        spent_s = list(accumulate(map(self.seconds, tests)))
+        return tests[: max(bisect(spent_s, self.mutant_s), FEWEST)]
 
     def mark(self, tests: Sequence[str]) -> str:
         """What these tests are, as they stand: what they did not notice once they do not notice again."""
@@ -112,7 +122,7 @@ def _importers(path: str) -> Iterable[str]:
             yield str(file.relative_to(ROOT))
 
 
-def read_reach(processes: int, folders: Sequence[str] = TESTS) -> Reach:
+def read_reach(processes: int, folders: Sequence[str] = TESTS, mutant_s: float = MUTANT_S) -> Reach:
     """Read what is recorded of some folders' tests, after recording what is not."""
     found = (path for place in folders for path in [*(ROOT / place).rglob("test_*.py"), ROOT / place] if path.is_file())
     files = sorted(str(path.relative_to(ROOT)) for path in found)
@@ -120,7 +130,8 @@ def read_reach(processes: int, folders: Sequence[str] = TESTS) -> Reach:
     if stale:
         print(f"recording what {len(stale)} files of tests reach ...", flush=True)
         _record(stale, processes)
-    return Reach({test: record for file in files for test, record in json.loads(_record_of(file).read_text()).items()})
+    records = (json.loads(_record_of(file).read_text()).items() for file in files)
+    return Reach({test: record for tests in records for test, record in tests}, mutant_s)
 
 
 def _record(files: Sequence[str], processes: int) -> None:

@@ -14,6 +14,7 @@ from tests.mutants.campaign import choose
 from tests.mutants.forks import in_fork
 from tests.mutants.mutant import MUTATED, ROOT, Mutant
 from tests.mutants.planting import is_one_function, plant_in_loaded
+from tests.mutants.warm_process import Job, Verdict, judge_surely
 
 DECISION = "shared/model/decision.py"
 SETTLEMENT = "shared/sql/settlement.sql"
@@ -43,10 +44,11 @@ def test_every_mutant_is_another_program(mutants: list[Mutant]) -> None:
 
 
 def test_a_sample_is_the_seeds(mutants: list[Mutant]) -> None:
-    """The same seed draws the same mutants, another draws others."""
+    """The same seed draws the same mutants, another draws others; a larger sample holds the smaller."""
     first, again, other = (choose([DECISION, SETTLEMENT], 20, seed) for seed in (1, 1, 2))
     assert [mutant.key for mutant in first] == [mutant.key for mutant in again] != [mutant.key for mutant in other]
-    assert {mutant.key for mutant in first} < {mutant.key for mutant in mutants}
+    larger = choose([DECISION, SETTLEMENT], 60, 1)
+    assert {mutant.key for mutant in first} < {mutant.key for mutant in larger} < {mutant.key for mutant in mutants}
 
 
 def test_what_is_planted_acts_in_the_fork_alone(mutants: list[Mutant]) -> None:
@@ -74,6 +76,35 @@ def test_a_fork_that_hangs_or_breaks_is_told(mutants: list[Mutant]) -> None:
     assert in_fork(lambda: __import__("time").sleep(60), 0.05) is None
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         in_fork(lambda: 1 // 0, 30)
+
+
+def judged(mutant: Mutant, *verdicts: Verdict) -> tuple[Verdict, list[tuple[bool, list[str]]]]:
+    """What a mutant comes to that is seen so, and what was run: whether it was planted, and which tests."""
+    ran, left = [], iter(verdicts)
+
+    def judge_once(job: Job) -> Verdict:
+        ran.append((job.mutant is not None, list(job.tests)))
+        return next(left)
+
+    job = Job(mutant, ["a", "b"], 1.0, "mark", is_loaded_anew=False)
+    return judge_surely(job, judge_once), ran
+
+
+def test_what_fails_once_is_no_kill(mutants: list[Mutant]) -> None:
+    """The test that noticed must notice again by itself; one that then passes was the machine's doing."""
+    killed, survived = Verdict("killed", "b"), Verdict("survived")
+    assert judged(mutants[0], killed, killed) == (killed, [(True, ["a", "b"]), (True, ["b"])])
+    assert judged(mutants[0], killed, survived, survived)[0] == survived
+    assert judged(mutants[0], killed, survived, killed, survived)[0].outcome == "unsure"
+    assert judged(mutants[0], survived)[0] == survived
+
+
+def test_a_time_limit_must_be_the_mutants(mutants: list[Mutant]) -> None:
+    """Where the sound code does not get through within it either, nothing is known of the mutant."""
+    timeout, survived = Verdict("timeout"), Verdict("survived")
+    assert judged(mutants[0], timeout, survived) == (timeout, [(True, ["a", "b"]), (False, ["a", "b"])])
+    assert judged(mutants[0], *(4 * [timeout]))[0].outcome == "unsure"
+    assert judged(mutants[0], Verdict("killed", "loading"))[0].outcome == "killed"
 
 
 def test_every_survivor_explained_is_a_mutant_still() -> None:
