@@ -6,12 +6,13 @@ of the one over the other, as exact as the exchange keeps the same percentage bo
 """
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Context, Decimal
+from typing import Final
 
 from shared.model.exchange import Estimate, Range
 from shared.model.money import AMOUNT_MAX, UNIT
 
-_WIDE = Context(prec=80)
+_WIDE: Final = Context(prec=80)  # rounds half to even
 
 
 @dataclass(frozen=True)
@@ -48,4 +49,4 @@ def _find_market(estimate: Estimate, eth_per_usd_before_fees: Decimal | None) ->
 def _to_column(amount: Decimal | None) -> Decimal | None:
     if amount is None or not 0 <= amount <= AMOUNT_MAX:
         return None
-    return amount.quantize(UNIT, rounding=ROUND_HALF_EVEN, context=_WIDE)
+    return _WIDE.quantize(amount, UNIT)

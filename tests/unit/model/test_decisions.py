@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.model.decision import Pending, decide
-from shared.model.policy import Policy
+from shared.model.money import UNIT
+from shared.model.policy import CostRatio, Policy
 from shared.model.reasons import OPENING, Reason
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -87,14 +88,27 @@ def test_the_count_is_met_to_the_payment() -> None:
     assert decided(waiting(payments=2), Policy(max_payments=3)) == Reason.BELOW_THRESHOLD
 
 
+def test_what_a_swap_costs_counts_where_the_policy_says_so() -> None:
+    """At the ratio is enough, a unit above is not; without a rule or a cost nothing is said; the oldest's age counts."""
+    policy = Policy(cost_ratio=CostRatio(Decimal("0.1"), Decimal(24)))
+    assert decided(waiting(), policy, swap_cost_usd=Decimal("0.5")) == Reason.COST_RATIO
+    assert decided(waiting(), policy, swap_cost_usd=Decimal("0.50000001")) == Reason.BELOW_THRESHOLD
+    assert decided(waiting(age=MICROSECOND * 10**4), policy, swap_cost_usd=Decimal("0.50000001")) == Reason.COST_RATIO
+    assert decided(waiting(), Policy(), swap_cost_usd=UNIT) == Reason.BELOW_THRESHOLD
+    assert decided(waiting(), policy) == Reason.BELOW_THRESHOLD
+    assert decided(waiting(), policy, swap_cost_usd=Decimal(0)) == Reason.BELOW_THRESHOLD
+
+
 def test_the_first_rule_that_holds_gives_the_reason() -> None:
-    """Threshold, force, age, count."""
-    policy = Policy(max_age_hours=Decimal(1), max_payments=1)
+    """Threshold, force, age, count, cost."""
+    policy = Policy(max_age_hours=Decimal(1), max_payments=1, cost_ratio=CostRatio(Decimal(1), Decimal(1)))
     old = timedelta(hours=1)
+    assert decided(waiting(payments=0), policy, swap_cost_usd=UNIT) == Reason.BELOW_THRESHOLD
+    assert decided(waiting(), replace(policy, max_payments=3), swap_cost_usd=UNIT) == Reason.COST_RATIO
     assert decided(waiting("20", age=old), policy, forced=True) == Reason.THRESHOLD_REACHED
     assert decided(waiting(age=old), policy, forced=True) == Reason.FORCED
     assert decided(waiting(age=old), policy) == Reason.OVER_AGE
-    assert decided(waiting(), policy) == Reason.PAYMENT_COUNT
+    assert decided(waiting(), policy, swap_cost_usd=UNIT) == Reason.PAYMENT_COUNT
 
 
 @pytest.mark.parametrize(("in_flight", "is_open"), [(1, True), (2, False), (3, False)])

@@ -9,6 +9,7 @@ from shared.model.money import AMOUNT_MAX, UNIT
 from shared.model.policy import (
     POLICY_SECRET,
     THRESHOLD_SECRET,
+    CostRatio,
     Policy,
     PolicyInForce,
     PolicySource,
@@ -52,6 +53,10 @@ def test_a_threshold_beyond_is_refused(payload: str) -> None:
         ('{"quote_deviation_pct": 100}', Policy(quote_deviation_pct=Decimal(100))),
         ('{"max_lost_deposits": 1}', Policy(max_lost_deposits=1)),
         (
+            '{"cost_ratio": {"tau_hours": 0.00000001, "start": 1}}',
+            Policy(cost_ratio=CostRatio(start=Decimal(1), tau_hours=UNIT)),
+        ),
+        (
             '{"max_age_hours": null, "max_payments": null, "max_batch_usd": null, "max_in_flight": null}',
             Policy(),
         ),
@@ -78,6 +83,23 @@ def test_a_refusal_names_its_key(key: str, value: str) -> None:
     """One value out of bounds, and which."""
     with pytest.raises(LeverInvalid, match=f"the policy's {key} is not"):
         parse_policy(f'{{"{key}": {value}}}'.encode())
+
+
+@pytest.mark.parametrize(
+    ("start", "tau_hours", "said"),
+    [
+        ("true", "12", r"cost_ratio\.start is not a number"),
+        ("0", "12", r"cost_ratio\.start is not above 0"),
+        ("0.05", '"x"', r"cost_ratio\.tau_hours is not a number"),
+        ("1.00000001", "12", "cost_ratio needs a start above 0 and up to 1"),
+        ("null", "12", "cost_ratio needs a start"),
+        ("0.05", "null", "cost_ratio needs a start"),
+    ],
+)
+def test_a_cost_rule_names_what_is_wrong_in_it(start: str, tau_hours: str, said: str) -> None:
+    """Which of its two figures, or that they do not make a rule."""
+    with pytest.raises(LeverInvalid, match=f"the policy's {said}"):
+        parse_policy(f'{{"cost_ratio": {{"start": {start}, "tau_hours": {tau_hours}}}}}'.encode())
 
 
 def test_unknown_keys_are_named_in_their_order() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import pytest
 
@@ -117,6 +117,8 @@ def test_a_rate_before_fees_is_what_is_left_of_both() -> None:
     assert replace(estimate, withdrawal_fee=None).rate_before_fees is None
     assert replace(estimate, deposit_fee=Decimal(5)).rate_before_fees is None
     assert replace(estimate, deposit_fee=Decimal("4.5")).rate_before_fees == 16
+    beyond = replace(estimate, deposit_fee=Decimal("4.5"), withdrawal_fee=Decimal("9e999999"))
+    assert beyond.rate_before_fees is None
 
 
 def test_the_costs_are_read_of_both_quotes() -> None:
@@ -129,3 +131,22 @@ def test_the_costs_are_read_of_both_quotes() -> None:
     assert read_costs(replace(estimate, withdrawal_fee=None), None, Decimal(1)) == QuotedCosts(Decimal(1))
     assert read_costs(replace(estimate, withdrawal_fee=-UNIT), None, None).withdrawal_fee_usdt is None
     assert read_costs(replace(estimate, withdrawal_fee=AMOUNT_MAX), None, None).withdrawal_fee_usdt == AMOUNT_MAX
+    assert read_costs(replace(estimate, deposit_fee=Decimal(0)), None, None).deposit_fee_eth == 0
+    assert QuotedCosts() == QuotedCosts(None, None, None, None)
+
+
+def test_a_market_rate_is_rounded_once() -> None:
+    """A hair above half a unit is a whole unit, however many digits the hair is away; half goes to the even."""
+    one_for_one = Estimate(Decimal(2), Decimal(0), Decimal(1), Decimal(1))
+    wide = Context(prec=80)
+    half = Decimal("0.000000125")
+    for rate, kept in ((wide.add(half, Decimal("1e-40")), 13 * UNIT), (half, 12 * UNIT)):
+        eth_per_usd = wide.divide(Decimal(1), wide.multiply(rate, rate))
+        assert read_costs(one_for_one, None, eth_per_usd).market_usdt_per_eth == kept
+
+
+def test_a_market_that_is_no_number_is_not_known() -> None:
+    """What rounds to nothing, and what no market has."""
+    one_for_one = Estimate(Decimal(2), Decimal(0), Decimal(1), Decimal(1))
+    for eth_per_usd in (Decimal("1e17"), Decimal(-1), Decimal("1e-30")):
+        assert read_costs(one_for_one, None, eth_per_usd).market_usdt_per_eth is None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.model.batch import Batch
-from shared.model.exchange import ExchangeState, Phase
+from shared.model.exchange import Estimate, ExchangeState, Phase
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 NOTHING = ExchangeState("id", "waiting", Phase.WAITING, None, None, None, None)
@@ -36,6 +36,13 @@ def test_a_deposit_shows_in_its_amount_or_its_transaction(seen: dict[str, Any]) 
     """Either is enough, whatever the phase."""
     assert replace(NOTHING, **seen).has_deposit
     assert replace(NOTHING, **seen).deposit == {"deposit_eth": None, "payin_hash": None} | seen
+
+
+def test_what_is_not_told_is_not_known() -> None:
+    """Fees, hashes, the payout's address: None, and no empty word."""
+    estimate = Estimate(Decimal(1), Decimal(3000))
+    assert (estimate.deposit_fee, estimate.withdrawal_fee, estimate.rate_before_fees) == (None, None, None)
+    assert (NOTHING.payout_hash, NOTHING.payout_address, NOTHING.refund_hash) == (None, None, None)
 
 
 def batch(**facts: Any) -> Batch:
