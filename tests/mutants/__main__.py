@@ -18,7 +18,7 @@ def main() -> int:
         "--module", nargs="*", default=list(MUTATED), choices=MUTATED, metavar="FILE", help="only these"
     )
     parser.add_argument("--tests", nargs="*", default=list(TESTS), metavar="FOLDER", help="what may notice them")
-    parser.add_argument("--seconds", type=float, default=MUTANT_S, help="of tests for one mutant, as they were recorded")
+    parser.add_argument("--seconds", type=float, default=MUTANT_S, help="of recorded tests for one mutant")
     parser.add_argument("--processes", type=int, default=2)
     asked = parser.parse_args()
     reach = read_reach(asked.processes, asked.tests, asked.seconds)

@@ -60,6 +60,16 @@ def _signature_unchecked() -> Planted:
     return patch.object(tokens, "_verify", lambda raw, _: raw[: -tokens.SIGNATURE_BYTES])
 
 
+def _any_exchange_accepted() -> Planted:
+    """A report that names another batch's exchange is taken for this one's."""
+    original = callback._require_match
+
+    def matched(batch: Batch | None, report: tokens.SwapExecuted) -> Batch:
+        return original(batch and replace(batch, cn_api_id=report.cn_api_id), report)
+
+    return patch.object(callback, "_require_match", matched)
+
+
 def _unfinished_is_a_conflict() -> Planted:
     """A report that comes before ChangeNow has finished is refused for good."""
     original = settlement.require_payout
@@ -93,6 +103,7 @@ CALLBACKS: Final = (
     ),
     Defect("callback of any age", _age_unbounded, 60, conditions={"manner": "expired", "peer": "changed"}),
     Defect("signature unchecked", _signature_unchecked, 10, scene=scenes.badly_signed),
+    Defect("another exchange's callback accepted", _any_exchange_accepted, 10, scene=scenes.reported_with_anothers),
     Defect("unfinished answered as a conflict", _unfinished_is_a_conflict, 10, scene=scenes.reported_too_early),
     Defect("a failed exchange is waited for", _phase_read_as(Phase.FAILED), 30),
     Defect("a refunded exchange is waited for", _phase_read_as(Phase.REFUNDED), 10, conditions={"course": "refund"}),

@@ -54,6 +54,16 @@ def _force_overrides_pause() -> Planted:
     return patch.object(opening, "decide", give_in)
 
 
+def _costs_taken_for_nothing() -> Planted:
+    """A swap's cost, once one is known, is looked at as if it were a hundred-millionth of a dollar."""
+    return _deciding(lambda facts: facts | {"swap_cost_usd": facts["swap_cost_usd"] and Decimal("1e-8")})()
+
+
+def _guard_skipped() -> Planted:
+    """A quote is taken whatever it is worth."""
+    return patch.object(quoting, "require_worth", lambda *_: None)
+
+
 def _minimum_ignored() -> Planted:
     """Payments are claimed for less than ChangeNow takes, at what they would be worth."""
     original = quoting.make_offer
@@ -131,6 +141,9 @@ DECISIONS: Final = (
     Defect("in-flight limit ignored", _deciding(lambda facts: facts | {"in_flight": 0}), 60),
     Defect("age rule ignored", _policy_without(max_age_hours=None), 10, scene=scenes.waits_too_long),
     Defect("count rule ignored", _policy_without(max_payments=None), 10, scene=scenes.too_many_wait),
+    Defect("cost rule ignored", _policy_without(cost_ratio=None), 10, scene=scenes.costs_little),
+    Defect("a swap's cost taken for nothing", _costs_taken_for_nothing, 10, scene=scenes.costs_much),
+    Defect("guard skipped where the price falls", _guard_skipped, 10, scene=scenes.the_price_falls),
     Defect("exchange's minimum ignored", _minimum_ignored, 10, scene=scenes.below_the_minimum),
     Defect("cap ignored", _cap_ignored, 60),
     Defect("what a cap leaves over is left behind", _rest_left_behind, 60),

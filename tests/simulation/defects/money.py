@@ -108,6 +108,11 @@ def _order_for_days() -> Iterator[None]:
         yield
 
 
+def _old_exchange_ordered() -> Planted:
+    """An order goes out for an exchange that may expire any moment."""
+    return patch.object(ordering, "_is_too_old", lambda *_: False)
+
+
 def _unknown_is_failed() -> Planted:
     """A lost answer of Cloud Tasks fails the batch."""
     original = ordering._send_order
@@ -290,6 +295,7 @@ MONEY: Final = (
     Defect("order before the exchange is stored", _order_first, 2),
     Defect("unnamed task", _unnamed_task, 10, scene=scenes.ordered_and_not_noted),
     Defect("order sent again when its name is free", _order_for_days, 60, "tasks", SLOW),
+    Defect("an old exchange ordered", _old_exchange_ordered, 10, scene=scenes.ordered_too_late),
     Defect("a lost answer fails the batch", _unknown_is_failed, 60, "tasks"),
     Defect("a waiting exchange is given up", _waiting_is_lost, 30),
     Defect("a refund is taken for a payout", _refund_is_finished, 10, conditions={"course": "refund"}),

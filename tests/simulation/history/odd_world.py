@@ -1,5 +1,6 @@
 """What makes a history's world odd: rows that were there before ours, services beside it, faults that never pass."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
@@ -167,6 +168,20 @@ def _steered(history: History, random: Random) -> History:
     return replace(history, actions=tuple(actions))
 
 
+def _by_cost(history: History, random: Random) -> History:
+    """Let operators set the rule that goes by a swap's cost, and payments wait by it."""
+    rule = {"start": random.choice(("0.01", "0.03", "0.05")), "tau_hours": random.choice((1, 12))}
+    told: tuple[Action, ...] = (
+        SetPolicy(json.dumps({"cost_ratio": rule}).encode()),
+        Pay((Payment(str(random.randint(4, 19))),)),
+        Check(),
+        Wait(random.choice((15 * MINUTE, HOUR, 5 * HOUR))),
+        Check(),
+    )
+    at = random.randrange(1, len(history.actions) + 1)
+    return replace(history, actions=(*history.actions[:at], *told, *history.actions[at:]))
+
+
 ODDITIES: Final[tuple[tuple[float, Callable[[History, Random], History]], ...]] = (
     (0.4, _moving_in),
     (0.5, _beside_neighbours),
@@ -177,4 +192,5 @@ ODDITIES: Final[tuple[tuple[float, Callable[[History, Random], History]], ...]] 
     (0.1, _wrong_levers),
     (0.2, _outliers),
     (0.4, _steered),
+    (0.15, _by_cost),
 )

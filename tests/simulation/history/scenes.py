@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from tests.simulation.history.vocabulary import (
     Action,
@@ -14,12 +14,16 @@ from tests.simulation.history.vocabulary import (
     MoveMarket,
     Pay,
     Payment,
+    PeerFailure,
     SetPolicy,
     SetThreshold,
     Wait,
 )
+from tests.simulation.world.peer_failures import TASKS
 
 MINUTE, HOUR = 60, 3600
+ANOTHERS_PAYOUT: Final = 24  # the forged callback that names another batch's exchange
+REFUSED: Final = Fault(0, PeerFailure(TASKS.index(TASKS[2])), "tasks")
 
 
 def _levers(threshold: bytes, **policy: Any) -> tuple[Action, Action]:
@@ -43,6 +47,39 @@ def waits_too_long(random: Random) -> tuple[Action, ...]:
 def too_many_wait(random: Random) -> tuple[Action, ...]:
     """Payments far below the threshold become too many for the policy."""
     return (*_levers(b"1000", max_payments=3), Pay(tuple(_dollars(random) for _ in range(4))), Check())
+
+
+def costs_little(random: Random) -> tuple[Action, ...]:
+    """Payments far below the threshold are many dollars beside what the last swap cost."""
+    first = (*_levers(b"20"), Pay((_dollars(random),)), Check())
+    return (*first, *_levers(b"1000", cost_ratio={"start": 0.05, "tau_hours": 12}), Pay((_dollars(random),)), Check())
+
+
+def costs_much(random: Random) -> tuple[Action, ...]:
+    """Payments below the threshold are few dollars beside what the last swap cost."""
+    first = (*_levers(b"20"), Pay((_dollars(random),)), Check())
+    return (*first, *_levers(b"1000", cost_ratio={"start": 0.001, "tau_hours": 12}), Pay((_dollars(random),)), Check())
+
+
+def the_price_falls(random: Random) -> tuple[Action, ...]:
+    """An order is refused, and before it is sent again the ETH is worth a third less than the payments."""
+    price = Decimal(random.randint(1500, 4500))
+    known = Payment("30.00", format(Decimal(30) / price, ".18f"))
+    refused = (MoveMarket(price), Pay((known,)), Check(faults=(REFUSED,)))
+    return (*_levers(b"20"), *refused, MoveMarket(price * Decimal("0.65")), Wait(50 * MINUTE), Check())
+
+
+def ordered_too_late(random: Random) -> tuple[Action, ...]:
+    """An order is refused, and nobody looks after it until its exchange may expire any moment."""
+    waits_s = random.choice((70, 100, 130)) * MINUTE
+    return (*_levers(b"20"), Pay((_dollars(random),)), Check(faults=(REFUSED,)), Wait(waits_s), Check())
+
+
+def reported_with_anothers(random: Random) -> tuple[Action, ...]:
+    """A callback about one batch names the exchange of another, which has paid out as much."""
+    alike = Pay((_dollars(random),))
+    first = (*_levers(b"20"), alike, Check(), Wait(5 * HOUR), Check())
+    return (*first, alike, Check(), Forge(ANOTHERS_PAYOUT))
 
 
 def below_the_minimum(random: Random) -> tuple[Action, ...]:

@@ -1,17 +1,19 @@
-"""What a check must come to, and why: pause, threshold, force, age, count, the limit in flight, the quote."""
+"""What a check must come to, and why: pause, threshold, force, age, count, cost, the limit in flight, the quote."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
 from sandbox.changenow.market import ETH_TO_USDT
+from tests.simulation.model.cost_rule import find_cost_usd, is_cheap
+from tests.simulation.model.exchanges import CHECK_TAKES_MAX
 from tests.simulation.model.fitting import UNSURE_PCT, UNSURE_USD, first_that_fit, sort_out, worth_eth
 from tests.simulation.model.levers import Policy
 from tests.simulation.model.situation import Row, Situation
 
-OPENING: Final = frozenset({"threshold_reached", "forced", "over_age", "payment_count"})
+OPENING: Final = frozenset({"threshold_reached", "forced", "over_age", "payment_count", "cost_ratio"})
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,13 @@ def expect(situation: Situation, pending: Sequence[Row], *, in_flight: int, is_f
     if is_full and _wishes(situation, policy, fitting.capped, is_forced=is_forced)[0]:
         return _only("in_flight_limit", f"{in_flight} batches are in flight, {policy.max_in_flight} may be")
     fitting = fitting.without(situation.held)
-    cases = [_expect_for(situation, policy, fitting.surely, is_forced=is_forced)]
+    later = replace(situation, now=situation.now + CHECK_TAKES_MAX)  # within the check a payment may come of age
+    cases = [_expect_for(moment, policy, fitting.surely, is_forced=is_forced) for moment in (situation, later)]
     if not fitting.are_all_sure:
         cases.append(_expect_for(situation, policy, fitting.possible, is_forced=is_forced))
     reasons = frozenset().union(*(case.reasons for case in cases))
+    if is_full and _wishes(later, policy, fitting.capped, is_forced=is_forced)[0]:
+        reasons |= {"in_flight_limit"}
     if _is_untold(situation, policy, fitting.capped, is_forced=is_forced):
         reasons |= {"below_exchange_minimum"}
     return Expected(reasons, cases[0].because)
@@ -90,6 +95,7 @@ def _wishes(
         "forced": is_forced,
         "over_age": policy.max_age_hours is not None and age >= timedelta(hours=float(policy.max_age_hours)),
         "payment_count": policy.max_payments is not None and len(fitting) >= policy.max_payments,
+        "cost_ratio": is_cheap(policy.cost_ratio, find_cost_usd(situation.batches), total_usd, age),
     }
     return frozenset(reason for reason, does in holds.items() if does), f"{said}, the oldest for {age}"
 

@@ -13,6 +13,7 @@ STUCK_AFTER: Final = timedelta(minutes=60)
 ASKED_AGAIN_WITHIN: Final = timedelta(hours=1, minutes=1)  # a check itself may take a while
 RECEIVED_DEVIATION_PCT: Final = Decimal(20)
 DEPOSIT_DEVIATION_PCT: Final = Decimal(1)
+ORDERABLE_FOR: Final = timedelta(hours=1)
 TOLERANCE_USDT: Final = Decimal("0.000001")
 CHECK_TAKES_MAX: Final = timedelta(minutes=2)
 LOST: Final = frozenset({"failed", "expired", "refunded"})
@@ -33,6 +34,14 @@ def is_asked(batch: Row, now: datetime) -> bool:
     if batch["status"] != "swapping" or ordered_at is None or ordered_at > now - GRACE:
         return False
     return batch["reconcile_after"] is None or bool(batch["reconcile_after"] <= now)
+
+
+def is_too_old(batch: Row, now: datetime) -> bool:
+    """Whether a batch that surely was never ordered may be ordered no more: its exchange may expire any moment."""
+    is_perhaps_ordered = batch["order_prepared_at"] is not None or batch["task_enqueued_at"] is not None
+    if batch["status"] != "swapping" or batch["exchange_made_at"] is None or is_perhaps_ordered:
+        return False
+    return bool(now - batch["exchange_made_at"] > ORDERABLE_FOR)
 
 
 def is_asked_again(batch: Row, now: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.changenow.exchange import Exchange
@@ -18,6 +18,7 @@ from tests.simulation.model.exchanges import (
     is_asked,
     is_asked_again,
     is_nearly_stuck,
+    is_too_old,
 )
 from tests.simulation.model.fitting import sort_out
 from tests.simulation.model.levers import Policy
@@ -112,13 +113,16 @@ class Judge:
         now_by_id = {batch["id"]: batch for batch in after.batches}
         ended = [batch for batch in sight.situation.alive if now_by_id[batch["id"]]["status"] in OVER]
         given_back = {batch["id"] for batch in ended if now_by_id[batch["id"]]["status"] == "failed"}
-        at_decision = [
+        waiting = [
             row | {"status": "pending", "batch_id": None} if row["batch_id"] in given_back else row
             for row in sight.situation.payments
         ]
-        pending = Situation(**{**vars(sight.situation), "payments": at_decision}).claimable()
+        pending = replace(sight.situation, payments=waiting).claimable()
         in_flight = len(sight.situation.alive) - len(ended)
-        return expect(sight.situation, pending, in_flight=in_flight, is_forced=sight.check.forced), pending
+        # A batch that was quoted anew by this check has told another cost by then
+        quoted = [now_by_id[batch["id"]] for batch in sight.situation.batches]
+        at_decision = replace(sight.situation, batches=quoted)
+        return expect(at_decision, pending, in_flight=in_flight, is_forced=sight.check.forced), pending
 
     def _must_decide(self, sight: Sight, after: Situation, reason: str) -> None:
         expected, pending = self._decision(sight, after)
@@ -180,6 +184,8 @@ class Judge:
                 self._must_meet(sight, then, self._fate(sight, batch, exchange), unsure)
             elif batch["task_enqueued_at"] is not None and then["status"] != batch["status"]:
                 raise RuleBroken("nothing moves by itself", f"expected no change of {batch}, saw {then}")
+            elif is_too_old(batch, now) and then["task_enqueued_at"] is not None:
+                raise RuleBroken("an exchange that may expire any moment is not ordered", f"{batch} at {now}")
             ask_at = then["reconcile_after"]
             if ask_at not in (None, batch["reconcile_after"]) and ask_at > now + ASKED_AGAIN_WITHIN:
                 raise RuleBroken("no batch is forgotten", f"asked at {now}, next asked at {ask_at}")

@@ -19,6 +19,14 @@ LAST_POLICY: Final = "SELECT policy FROM threshold_checks WHERE threshold_usd IS
 
 
 @dataclass(frozen=True)
+class CostRatio:
+    """The share of what waits that a swap may cost at once; it grows by a factor of e with every *tau_hours*."""
+
+    start: Decimal
+    tau_hours: Decimal
+
+
+@dataclass(frozen=True)
 class Policy:
     """What the policy document says; None switches a rule off."""
 
@@ -29,7 +37,7 @@ class Policy:
     max_in_flight: int | None = None
     quote_deviation_pct: Decimal = Decimal(20)
     max_lost_deposits: int | None = 2
-    cost_ratio: dict[str, Any] | None = None  # silent: histories set it only before a swap's cost is known
+    cost_ratio: CostRatio | None = None
 
 
 @dataclass
@@ -90,14 +98,21 @@ def _value(key: str, value: Any) -> Any:
     if value is None and key not in ("paused", "quote_deviation_pct"):
         return None
     if key == "cost_ratio":
-        return _kept(value, isinstance(value, dict) and value.keys() == {"start", "tau_hours"})
+        return _cost_ratio(_kept(value, isinstance(value, dict) and value.keys() == {"start", "tau_hours"}))
     if key == "paused":
         return _kept(value, isinstance(value, bool))
     if key in ("max_payments", "max_in_flight", "max_lost_deposits"):
         return _kept(value, isinstance(value, int) and not isinstance(value, bool) and value > 0)
+    return _number(value, Decimal(100 if key == "quote_deviation_pct" else "Infinity"))
+
+
+def _cost_ratio(document: dict[str, Any]) -> CostRatio:
+    return CostRatio(_number(document["start"], Decimal(1)), _number(document["tau_hours"], Decimal("Infinity")))
+
+
+def _number(value: Any, highest: Decimal) -> Decimal:
     number = Decimal(str(_kept(value, not isinstance(value, bool))))
-    highest = 100 if key == "quote_deviation_pct" else Decimal("Infinity")
-    return _kept(number, number.is_finite() and 0 < number <= highest)
+    return Decimal(_kept(number, number.is_finite() and 0 < number <= highest))
 
 
 def _kept(value: Any, is_fitting: bool) -> Any:

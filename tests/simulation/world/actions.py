@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.changenow.market import Market
 from sandbox.peers.gchostpay1_tokens import Execution
 from tests.simulation.engine.running_action import RunningAction
+from tests.simulation.history.scenes import ANOTHERS_PAYOUT
 from tests.simulation.history.vocabulary import (
     Accept,
     Action,
@@ -106,6 +107,15 @@ def _decide(world: "World", hours: int | None) -> None:
     world.levers.ours_from = datetime.min if since is None else since.replace(tzinfo=None)  # noqa: DTZ901 - naive, as the tables
 
 
+def _anothers_payout(world: "World") -> dict[str, Any]:
+    """The newest batch, with the exchange of another that has paid out."""
+    *others, order = world.records.ordered
+    facts: dict[str, Any] = {"batch_conversion_id": order.batch_conversion_id, "cn_api_id": order.cn_api_id}
+    exchanges = (world.servers.exchange.exchange(other.cn_api_id) for other in others)
+    paid = [found for found in exchanges if found.amount_to is not None and found.id != order.cn_api_id]
+    return facts | ({"cn_api_id": paid[-1].id, "actual_usdt_received": paid[-1].amount_to} if paid else {})
+
+
 def _forge(world: "World", kind: int, running: RunningAction) -> None:
     """Send a callback about an ordered batch that is wrong in one way."""
     random = Random(f"{world.history.seed}/forge/{kind}")
@@ -128,6 +138,6 @@ def _forge(world: "World", kind: int, running: RunningAction) -> None:
         {"batch_conversion_id": "no uuid"},
         {"tx_hash": ""},
     )
-    facts |= odd[kind % len(odd)]
+    facts |= _anothers_payout(world) if kind == ANOTHERS_PAYOUT else odd[kind % len(odd)]
     letter = Letter(Execution(**facts), world.now, is_damaged=kind % 3 == 2)
     world.call_back(Callback(order.batch_conversion_id, letter.seal(), letter, is_true=False), running)

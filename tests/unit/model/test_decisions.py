@@ -89,7 +89,7 @@ def test_the_count_is_met_to_the_payment() -> None:
 
 
 def test_what_a_swap_costs_counts_where_the_policy_says_so() -> None:
-    """At the ratio is enough, a unit above is not; without a rule or a cost nothing is said; the oldest's age counts."""
+    """At the ratio is enough, a unit above it not until an age; without a rule or a cost nothing is said."""
     policy = Policy(cost_ratio=CostRatio(Decimal("0.1"), Decimal(24)))
     assert decided(waiting(), policy, swap_cost_usd=Decimal("0.5")) == Reason.COST_RATIO
     assert decided(waiting(), policy, swap_cost_usd=Decimal("0.50000001")) == Reason.BELOW_THRESHOLD
