@@ -167,7 +167,7 @@ def _parse_document(status: int, text: bytes, asked: str) -> dict[str, Any]:
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with {status} and no JSON object")
     if status in (200, 201) and not document.get("error"):
         return document
-    code, message = _clean(document.get("error", ""))[:60], _clean(document.get("message", ""))[:200]
+    code, message = _clean(document.get("error") or "")[:60], _clean(document.get("message") or "")[:200]
     if not (status in (200, 201) or 400 <= status < 500) or status in _NOT_ABOUT_THE_REQUEST or not code:
         raise ExchangeUnavailable(f"ChangeNow answered {asked} with {status} {code}: {message}")
     raise ExchangeRefused(
