@@ -128,10 +128,8 @@ def _read_flag(key: str, value: Any) -> bool:
 def _read_positive(key: str, value: Any) -> Decimal | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        raise LeverInvalid(f"the policy's {key} is not a number")
     try:
-        number = parse_amount(str(value))
+        number = parse_amount(str(value))  # of true, a list or an object it is no number's text
     except ValueImpossible as error:
         raise LeverInvalid(f"the policy's {key} is not a number") from error
     if not 0 < number <= AMOUNT_MAX:
