@@ -8,6 +8,7 @@ import pytest
 from grpc import StatusCode
 
 from sandbox.wire import faults
+from shared.flow.check_lock import CHECK_LOCK
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.model.reasons import Reason
 from tests.rig import PROJECT, Rig
@@ -47,6 +48,36 @@ def test_the_newest_batch_knows_a_threshold_too(rig: Rig) -> None:
     rig.pay("25.00")
     rig.check()
     assert rig.checks()[-1]["threshold_usd"] == Decimal(450)
+
+
+def test_of_all_that_is_on_record_the_newest_read_holds(rig: Rig) -> None:
+    """Checks before batches, the newest of either; a batch without a threshold says nothing."""
+    insert = (
+        "INSERT INTO batch_conversions (batch_conversion_id, total_eth_usd, threshold_at_creation, conversion_status)"
+        " VALUES (gen_random_uuid(), 500, %s, 'failed')"
+    )
+    for threshold_usd in (450, 30, 0):
+        rig.sql(insert, threshold_usd)
+    rig.peers.secrets.disable(PROJECT, THRESHOLD_SECRET)
+    rig.check()
+    assert (rig.checks()[-1]["threshold_usd"], rig.checks()[-1]["threshold_source"]) == (30, "newest_batch")
+    for threshold in ("50", "40"):
+        rig.set_threshold(threshold)
+        rig.check()
+    rig.set_threshold("abc")
+    rig.check()
+    assert (rig.checks()[-1]["threshold_usd"], rig.checks()[-1]["threshold_source"]) == (40, "last_valid")
+
+
+def test_a_check_that_could_not_look_says_nothing_of_the_policy(rig: Rig) -> None:
+    """The pause before it holds while Secret Manager is silent."""
+    rig.set_policy('{"paused": true}')
+    rig.check()
+    with rig.wire_check().database.exclusive(CHECK_LOCK):
+        rig.check()
+    silence(rig, times=1)
+    rig.pay("25.00")
+    assert rig.check().reason == Reason.PAUSED
 
 
 def test_a_fallback_is_not_itself_a_record(rig: Rig) -> None:

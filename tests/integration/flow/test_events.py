@@ -78,6 +78,33 @@ def test_an_error_of_pubsub_fails_no_check(rig: Rig, topic: PubSub) -> None:
     assert told(topic) == ["batch.created", "batch.created"]
 
 
+def test_an_event_that_is_bad_for_ever_holds_no_other_up(rig: Rig, topic: PubSub) -> None:
+    """Pub/Sub refuses one document: those after it go out, and it is tried again by the next check."""
+    topic.faults.add("Publish", faults.refuse(StatusCode.INVALID_ARGUMENT), times=1)
+    batch = open_batch(rig)
+    assert told(topic) == []
+    topic.faults.add("Publish", faults.refuse(StatusCode.INVALID_ARGUMENT), times=1)
+    process_callback(rig.callback_dependencies, rig.response(batch, "24.80"))
+    assert told(topic) == ["batch.completed"]
+    run_check(rig.check_dependencies, forced=False)
+    assert told(topic) == ["batch.completed", "batch.created"]
+    assert [row["published_at"] for row in rig.sql("SELECT published_at FROM batch_events")] == [rig.clock()] * 2
+
+
+def test_so_many_events_go_out_at_once(rig: Rig, topic: PubSub) -> None:
+    """A hundred a turn, the oldest first."""
+    batch = open_batch(rig)
+    rig.sql(
+        "INSERT INTO batch_events (batch_conversion_id, event, data, occurred_at)"
+        " SELECT %s, 'batch.stuck', CAST(number AS text), NOW() FROM generate_series(1, 101) AS number",
+        batch["batch_conversion_id"],
+    )
+    for published in (100, 101):
+        run_check(rig.check_dependencies, forced=False)
+        sent = [message.data.decode() for message in topic._published[TOPIC]][1:]
+        assert sent == [str(number) for number in range(1, published + 1)]
+
+
 def test_an_event_holds_the_batch_and_when(rig: Rig, topic: PubSub) -> None:
     """Attributes to filter by, a document to read, amounts as strings."""
     batch = open_batch(rig)
