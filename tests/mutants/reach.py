@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from tests.mutants.mutant import ROOT, Mutant
 from tests.mutants.recording import RECORD_TO
@@ -75,7 +75,7 @@ class Reach:
     def _using(self, mutant: Mutant) -> list[str]:
         """The tests of each function that uses what the changed line of the module's own gives a name to."""
         named = re.match(r"\s*(?:class )?(\w+)", (ROOT / mutant.path).read_text().splitlines()[mutant.lines[0] - 1])
-        places = _functions_using(named[1]) if named else ()
+        places = _functions_using(mutant.path, named[1]) if named else ()
         return sorted({test for place in places for test in self._by_line.get(place, ())})
 
     def _of_module(self, path: str) -> list[str]:
@@ -101,18 +101,27 @@ class Reach:
 
 
 @cache
-def _functions_using(name: str) -> tuple[tuple[str, int], ...]:
-    """The first line of the body of every function in which a name stands, by file."""
+def _functions_using(path: str, name: str) -> tuple[tuple[str, int], ...]:
+    """Where the statements stand, by file, in which a module's own name is used, or a field of that name."""
     found = []
     for file in sorted((ROOT / "shared").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.FunctionDef) and any(_is_named(inner, name) for inner in ast.walk(node)):
-                found.append((str(file.relative_to(ROOT)), node.body[-1].lineno))
+        tree, place = ast.parse(file.read_text()), str(file.relative_to(ROOT))
+        is_known = place == path or any(_is_import_of(node, path, name) for node in ast.walk(tree))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                uses = (inner for inner in ast.walk(node) if _is_named(inner, name, is_known))
+                found += [(place, inner.lineno) for inner in uses]
     return tuple(found)
 
 
-def _is_named(node: ast.AST, name: str) -> bool:
-    return (isinstance(node, ast.Name) and node.id == name) or (isinstance(node, ast.Attribute) and node.attr == name)
+def _is_import_of(node: ast.AST, path: str, name: str) -> bool:
+    module = path.removesuffix(".py").replace("/", ".")
+    return isinstance(node, ast.ImportFrom) and node.module == module and name in {each.name for each in node.names}
+
+
+def _is_named(node: ast.AST, name: str, is_known: bool) -> TypeGuard[ast.expr]:
+    is_it = is_known and isinstance(node, ast.Name) and node.id == name
+    return is_it or (isinstance(node, ast.Attribute) and node.attr == name)
 
 
 def _importers(path: str) -> Iterable[str]:

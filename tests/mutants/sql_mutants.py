@@ -39,6 +39,7 @@ CHANGES: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
     (r"(?<![\w$.:'])\d+(?![\w.'])", lambda found: str(int(found[0]) + 1)),
 )
 NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+CLAUSE: Final = re.compile(r"\b(?:SET|WHERE|ON)\b")
 COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -47,13 +48,19 @@ def sql_mutants(path: str) -> Iterator[Candidate]:
     text = (ROOT / path).read_text()
     quiet = COMMENT.sub(lambda found: " " * len(found[0]), text)
     names = [(found.start(), found[1]) for found in NAME.finditer(text)]
-    found = ((hit, change) for pattern, change in CHANGES for hit in re.finditer(pattern, quiet))
+    hits = ((hit, change) for pattern, change in CHANGES for hit in re.finditer(pattern, quiet))
+    found = (pair for pair in hits if not _is_assignment(quiet, pair[0]))
     for hit, change in sorted(found, key=lambda pair: pair[0].start()):
         line = text.count("\n", 0, hit.start()) + 1
         put_in = change if isinstance(change, str) else change(hit)
         operator = f"{hit[0].strip()} to {put_in.strip() or 'nothing'}"
         yield Candidate(path, (line, line), operator, partial(_put, text, hit, put_in), _statement(names, hit))
     yield from _without_assignments(path, text, names)
+
+
+def _is_assignment(text: str, hit: re.Match[str]) -> bool:
+    """Whether it is no comparison: any other sign there is no statement at all, which every test would notice."""
+    return hit[0] == "=" and CLAUSE.findall(text, 0, hit.start())[-1:] == ["SET"]
 
 
 def _without_assignments(path: str, text: str, names: list[tuple[int, str]]) -> Iterator[Candidate]:

@@ -43,6 +43,13 @@ def test_every_mutant_is_another_program(mutants: list[Mutant]) -> None:
             compile(mutant.source, mutant.path, "exec")
 
 
+def test_an_assignment_is_dropped_and_no_comparison(mutants: list[Mutant]) -> None:
+    """What would be no statement at all is no mistake that anybody makes."""
+    changed = [mutant.change[1] for mutant in mutants if mutant.operator == "= to <>"]
+    assert changed
+    assert all("WHERE" in change or "AND" in change or "ON" in change for change in changed), changed
+
+
 def test_a_sample_is_the_seeds(mutants: list[Mutant]) -> None:
     """The same seed draws the same mutants, another draws others; a larger sample holds the smaller."""
     first, again, other = (choose([DECISION, SETTLEMENT], 20, seed) for seed in (1, 1, 2))
