@@ -204,9 +204,8 @@ def _read_amount(answer: dict[str, Any], name: str, largest: Decimal = AMOUNT_MA
 
 def _read_fee(answer: dict[str, Any], name: str) -> Decimal | None:
     """Read a fee, which may be 0; no batch waits for one that is missing or odd: it is for the books alone."""
-    value = answer.get(name)
     try:
-        fee = value if isinstance(value, Decimal) else parse_amount(str(value).strip())
+        fee = parse_amount(str(answer.get(name)).strip())
     except ValueImpossible:
         return None
     return fee if 0 <= fee <= AMOUNT_MAX else None

@@ -24,8 +24,8 @@ class Payout:
     """What an exchange paid out (eight decimals, rounded down), and for what deposit, where it says so."""
 
     received_usdt: Decimal
-    deposit_eth: Decimal | None = None
-    payin_hash: str | None = None
+    deposit_eth: Decimal | None
+    payin_hash: str | None
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def settle_directly(rig: Rig, batch: dict[str, Any], amount_usdt: Decimal) -> in
     with rig.callback_dependencies.database.transaction() as transaction:
         locked = lock_batch(transaction, batch["batch_conversion_id"])
         assert locked is not None
-        return settle(transaction, locked, Settlement(Payout(amount_usdt), "0xab", "callback"), rig.clock())
+        return settle(transaction, locked, Settlement(Payout(amount_usdt, None, None), "0xab", "callback"), rig.clock())
 
 
 def weights_of(chance: random.Random, count: int, total_units: int) -> list[int]:

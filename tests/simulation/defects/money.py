@@ -249,7 +249,9 @@ def _replay_refused() -> Planted:
 
 def _callback_is_believed() -> Planted:
     """The callback's amount is distributed without asking ChangeNow."""
-    return patch.object(callback, "_confirm_payout", lambda _, report: settlement.Payout(report.received_usdt))
+    return patch.object(
+        callback, "_confirm_payout", lambda _, report: settlement.Payout(report.received_usdt, None, None)
+    )
 
 
 @contextmanager
