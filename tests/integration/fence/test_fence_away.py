@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -123,6 +124,23 @@ def test_a_batch_that_could_not_be_ordered_for_an_hour_is_given_back(rig: Rig) -
     rig.peers.storage.faults.clear()
     rig.check()
     assert len(rig.orders()) == 1
+
+
+def test_one_that_goes_while_it_is_written_is_missed_at_once(rig: Rig) -> None:
+    """The write fails, and what is read again is not there: no order leaves."""
+    rig.check()
+    rig.pay("30.00")
+
+    def vanish(_: object) -> bool:
+        with suppress(NotFoundError):
+            rig.peers.storage.buckets.delete(FENCES, rig.fence_name, expected_generation=None)
+        return True
+
+    rig.peers.storage.faults.add(WRITE, status(403), times=None, where=vanish)
+    rig.check()
+    rig.peers.storage.faults.clear()
+    assert (rig.orders(), rig.batches()[0]["order_prepared_at"]) == ([], None)
+    assert rig.check().reason == Reason.FENCE_LOST
 
 
 def test_one_that_is_gone_is_not_made_anew(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,11 +21,11 @@ def test_it_is_made_where_the_database_stands(rig: Rig) -> None:
     """Orders that were sent while no fence was kept are known by number; none of them is listed."""
     rig.overrides = {"FENCE": ""}
     rig.check_dependencies = rig.wire_check()
-    (batch,) = rig.open_batches("30.00")
+    _, batch = rig.open_batches("30.00", "31.00")
     rig.overrides = {}
     rig.check_dependencies = rig.wire_check()
     rig.check()
-    assert rig.fence() == Fence(1, batch["batch_conversion_id"], complete_after=1)
+    assert rig.fence() == Fence(2, batch["batch_conversion_id"], complete_after=2)
 
 
 def test_it_knows_an_order_with_all_that_its_batch_consists_of(rig: Rig) -> None:

@@ -91,6 +91,18 @@ def test_an_event_that_is_bad_for_ever_holds_no_other_up(rig: Rig, topic: PubSub
     assert [row["published_at"] for row in rig.sql("SELECT published_at FROM batch_events")] == [rig.clock()] * 2
 
 
+def test_what_went_out_before_the_topic_went_away_does_not_go_again(rig: Rig, topic: PubSub) -> None:
+    """The order is kept, and each is marked as it went."""
+    topic.faults.add("Publish", faults.refuse(StatusCode.UNAVAILABLE))
+    batch = open_batch(rig)
+    topic.faults.add("Publish", faults.delay(0))
+    topic.faults.add("Publish", faults.refuse(StatusCode.UNAVAILABLE))
+    process_callback(rig.callback_dependencies, rig.response(batch, "24.80"))
+    assert told(topic) == ["batch.created"]
+    run_check(rig.check_dependencies, forced=False)
+    assert told(topic) == ["batch.created", "batch.completed"]
+
+
 def test_so_many_events_go_out_at_once(rig: Rig, topic: PubSub) -> None:
     """A hundred a turn, the oldest first."""
     batch = open_batch(rig)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any, Final
 
+from tests.simulation.history.scenarios import REFUSED
 from tests.simulation.history.vocabulary import (
     Action,
     Check,
@@ -14,16 +15,13 @@ from tests.simulation.history.vocabulary import (
     MoveMarket,
     Pay,
     Payment,
-    PeerFailure,
     SetPolicy,
     SetThreshold,
     Wait,
 )
-from tests.simulation.world.peer_failures import TASKS
 
 MINUTE, HOUR = 60, 3600
 ANOTHERS_PAYOUT: Final = 24  # the forged callback that names another batch's exchange
-REFUSED: Final = Fault(0, PeerFailure(TASKS.index(TASKS[2])), "tasks")
 
 
 def _levers(threshold: bytes, **policy: Any) -> tuple[Action, Action]:
@@ -65,14 +63,14 @@ def the_price_falls(random: Random) -> tuple[Action, ...]:
     """An order is refused, and before it is sent again the ETH is worth a third less than the payments."""
     price = Decimal(random.randint(1500, 4500))
     known = Payment("30.00", format(Decimal(30) / price, ".18f"))
-    refused = (MoveMarket(price), Pay((known,)), Check(faults=(REFUSED,)))
+    refused = (MoveMarket(price), Pay((known,)), Check(faults=REFUSED))
     return (*_levers(b"20"), *refused, MoveMarket(price * Decimal("0.65")), Wait(50 * MINUTE), Check())
 
 
 def ordered_too_late(random: Random) -> tuple[Action, ...]:
     """An order is refused, and nobody looks after it until its exchange may expire any moment."""
     waits_s = random.choice((70, 100, 130)) * MINUTE
-    return (*_levers(b"20"), Pay((_dollars(random),)), Check(faults=(REFUSED,)), Wait(waits_s), Check())
+    return (*_levers(b"20"), Pay((_dollars(random),)), Check(faults=REFUSED), Wait(waits_s), Check())
 
 
 def reported_with_anothers(random: Random) -> tuple[Action, ...]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.changenow.market import Market
+from sandbox.changenow.market import ETH_TO_USDT, Market
 from sandbox.wire import faults
 from shared.flow.batch import quoting
 from shared.model.reasons import Reason
-from tests.rig import Rig
+from tests.rig import WALLET_ETH, WALLET_USDT, Rig
 
 FREE = Market(eth_price_usd=Decimal(2500), fee_pct=Decimal(0), network_fees={"eth": Decimal(0), "usdt": Decimal(0)})
 
@@ -72,6 +72,16 @@ def test_the_exchanges_maximum(free: Rig, known: tuple[str, str], expected: list
     assert left_out(free) == ({"above_exchange_maximum": 1} if is_one_too_large else {})
 
 
+def test_one_at_the_maximum_is_not_named_beside_one_that_is_left_out(free: Rig) -> None:
+    """It goes, and only the other is counted."""
+    free.peers.exchange.market.max_eth = Decimal("0.024")
+    free.pay("60.00", eth="0.024")
+    free.pay("30.00", eth="5")
+    free.check()
+    assert totals(free) == [60]
+    assert left_out(free) == {"eth_not_worth_dollars": 1}
+
+
 @pytest.mark.parametrize(
     ("eth", "reason"),
     [("0.012", Reason.THRESHOLD_REACHED), ("0.011999999", Reason.BELOW_EXCHANGE_MINIMUM)],
@@ -102,6 +112,65 @@ def test_the_guard_of_each_payment(free: Rig, eth: str, is_taken: bool) -> None:
     assert free.payments()[-1]["id"] == odd
 
 
+def test_a_payment_left_out_lends_nobody_its_age(free: Rig) -> None:
+    """What waits is as old as the oldest that a batch takes."""
+    free.set_threshold("5000")
+    free.set_policy('{"max_age_hours": 5, "max_payments": 2}')
+    free.pay("30.00", eth="1", age=timedelta(hours=9))
+    free.pay("2500.00", eth="1", age=timedelta(hours=3))
+    assert free.check().reason == Reason.BELOW_THRESHOLD
+    assert (free.checks()[-1]["oldest_pending_age_s"], free.checks()[-1]["pending_payments"]) == (3 * 3600, 1)
+
+
+def test_a_quote_for_some_knows_the_minimum_too(free: Rig) -> None:
+    """The batch's costs are those of its own quote."""
+    free.peers.exchange.market.min_eth = Decimal("0.001")
+    free.pay("30.00", eth="0.0121")
+    free.check()
+    (batch,) = free.batches()
+    assert (batch["amount_eth"], batch["minimum_eth"]) == (Decimal("0.0121"), Decimal("0.001"))
+
+
+def test_as_many_of_one_instant_as_fit_go_together(rig: Rig) -> None:
+    """By their numbers, up to the last that fits."""
+    rig.set_policy('{"max_batch_usd": 25}')
+    rig.pay("10.00", "15.00", "20.00")
+    rig.check()
+    assert totals(rig) == [25, 20]
+
+
+def test_one_at_the_cap_is_the_oldest(rig: Rig) -> None:
+    """What waits is as old as it."""
+    rig.set_threshold("1000")
+    rig.set_policy('{"max_batch_usd": 50}')
+    rig.pay("50.00", age=timedelta(hours=2))
+    rig.pay("20.00", age=timedelta(hours=1))
+    rig.pay("50.00000001", age=timedelta(hours=9))
+    rig.check()
+    (row,) = rig.checks()
+    assert (row["oldest_pending_age_s"], row["pending_usd"], row["pending_payments"]) == (2 * 3600, 70, 2)
+
+
+def test_after_a_batch_that_had_to_be_given_back_no_other_is_opened(rig: Rig) -> None:
+    """Its payments would be claimed again at once, for the same end."""
+    rig.set_policy('{"max_batch_usd": 25}')
+    rig.pay("25.00", "25.00")
+    refusal = faults.status(400, body='{"error": "not_valid_address", "message": "bad address"}')
+    rig.peers.exchange.faults.add("POST /exchange", refusal)
+    assert len(rig.check().opened) == 1
+    assert [batch["conversion_status"] for batch in rig.batches()] == ["failed"]
+
+
+def test_dollars_that_are_no_ether_are_asked_about_no_further(rig: Rig) -> None:
+    """What rounds to nothing is below every minimum."""
+    rig.pay("25.00")
+    for answer in (b'{"minAmount": null}', b'{"toAmount": 9e-9}'):
+        rig.peers.exchange.faults.add(faults.ANY, faults.body(answer))
+    before = len(rig.peers.exchange.requests)
+    assert rig.check().reason == Reason.BELOW_EXCHANGE_MINIMUM
+    assert rig.peers.exchange.requests[before:] == []
+
+
 def test_the_older_goes_first_and_the_lower_number_where_they_are_alike(rig: Rig) -> None:
     """By time, then by number, not by the order of arrival."""
     rig.set_policy('{"max_batch_usd": 25}')
@@ -122,6 +191,19 @@ def test_the_first_five_of_those_left_out_are_named(rig: Rig, kind: str, caplog:
     (line,) = [record for record in caplog.records if getattr(record, "event", "") == "payments_unclaimable"]
     fields: dict[str, Any] = line.fields  # type: ignore[attr-defined]
     assert (fields["first_ids"], fields["payments"]) == (", ".join(map(str, odd[:5])), 6)
+
+
+@pytest.mark.parametrize(("promised", "failure"), [("24.00", None), ("23.99", "quote_refused"), (None, None)])
+def test_an_exchange_that_promises_too_little_is_not_ordered(
+    free: Rig, promised: str | None, failure: str | None
+) -> None:
+    """The guard looks once more at what ChangeNow says as it makes the exchange; where it says nothing, at no more."""
+    exchange = free.peers.exchange.open_exchange(ETH_TO_USDT, Decimal("0.012"), WALLET_USDT, WALLET_ETH)
+    answer = {"id": exchange.id, "payinAddress": exchange.payin_address, "toAmount": promised}
+    free.peers.exchange.faults.add("POST /exchange", faults.body(json.dumps(answer).encode()))
+    free.pay("30.00", eth="0.012")
+    free.check()
+    assert (free.batches()[0]["failure_reason"], len(free.orders())) == (failure, failure is None)
 
 
 def test_what_changenow_estimates_in_no_part_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Every span at its last microsecond, and every bound of a check at its last batch."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -47,8 +47,8 @@ def fail(rig: Rig) -> dict[str, Any]:
 
 def next_question(rig: Rig) -> timedelta | None:
     """In how long ChangeNow is asked about the first batch."""
-    ask_at = rig.batches()[0]["reconcile_after"]
-    return ask_at and ask_at - rig.clock().replace(tzinfo=None)
+    ask_at: datetime | None = rig.batches()[0]["reconcile_after"]
+    return None if ask_at is None else ask_at - rig.clock().replace(tzinfo=None)
 
 
 @pytest.mark.parametrize(("span", "status"), [(20 * MINUTE - HAIR, "swapping"), (20 * MINUTE, "completed")])
@@ -109,6 +109,19 @@ def test_a_refund_counts_for_a_day(rig: Rig, span: timedelta, reason: Reason) ->
     assert after(rig, span) == reason
 
 
+@pytest.mark.parametrize(("resets", "reason"), [((0,), Reason.BELOW_THRESHOLD), ((-9, 0), Reason.BELOW_THRESHOLD)])
+def test_a_reset_of_the_breaker(rig: Rig, resets: tuple[int, ...], reason: Reason) -> None:
+    """What was lost by that instant counts no more; the last reset is the one."""
+    rig.open_batches("25.00")
+    rig.clock.now += 20 * MINUTE
+    fail(rig)
+    assert rig.check().reason == Reason.DEPOSITS_LOST
+    for minutes in resets:
+        at = rig.clock.now + minutes * MINUTE
+        rig.sql("INSERT INTO operator_acts (act, by_whom, acted_at) VALUES ('breaker reset', 'somebody', %s)", at)
+    assert rig.check().reason == reason
+
+
 def test_a_batch_given_up_is_asked_about_for_a_week(rig: Rig) -> None:
     """First after a quarter of an hour, then after half of the time that has passed, six hours at most."""
     rig.open_batches("25.00")
@@ -132,6 +145,7 @@ def test_one_that_gives_no_answer_is_asked_about_for_a_week(rig: Rig) -> None:
     rig.open_batches("25.00")
     rig.clock.now += 20 * MINUTE
     fail(rig)
+    given_up_at = rig.clock.now
     rig.peers.exchange.faults.add(BY_ID, faults.status(403, body='{"error": "forbidden"}'), times=None)
     rig.clock.now += 15 * MINUTE
     for minutes in (1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360):
@@ -139,8 +153,12 @@ def test_one_that_gives_no_answer_is_asked_about_for_a_week(rig: Rig) -> None:
         assert next_question(rig) == minutes * MINUTE
         rig.clock.now += minutes * MINUTE
     assert rig.batches()[0]["questions_failed"] == 11
-    after(rig, 7 * DAY)
-    assert (next_question(rig), rig.batches()[0]["questions_failed"]) == (None, 12)
+    rig.clock.now = given_up_at + 7 * DAY - HAIR
+    rig.check()
+    assert next_question(rig) == 6 * HOUR
+    rig.sql("UPDATE batch_conversions SET reconcile_after = %s", given_up_at.replace(tzinfo=None))
+    after(rig, HAIR)
+    assert (next_question(rig), rig.batches()[0]["questions_failed"]) == (None, 13)
 
 
 def test_the_pauses_after_questions_without_an_answer_double_to_an_hour(rig: Rig) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 
+from sandbox.postgres.session import open_session
 from sandbox.wire import faults
 from tests.rig import Rig
 
@@ -58,6 +59,19 @@ def test_a_batch_that_could_not_be_ordered(rig: Rig, caplog: pytest.LogCaptureFi
     show = f"./microbatch batch {rig.batches()[0]['batch_conversion_id']}"
     assert fields["hint"] == f"the order could not be sent; see why in the lines before, and: {show}"
     assert fields["exchange_status"] == "new"
+
+
+def test_a_batch_whose_order_is_refused(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """Its exchange was made late, and Cloud Tasks does not take its order."""
+    rig.peers.exchange.faults.add(CREATE, faults.status(500))
+    rig.peers.tasks.faults.add("CreateTask", faults.refuse(StatusCode.PERMISSION_DENIED), times=None)
+    rig.pay("25.00")
+    for minutes in (30, 31, 0):
+        rig.check()
+        rig.clock.forward(minutes=minutes)
+    message, fields = stuck(caplog)
+    assert message == f"Batch conversion stuck: it could not be ordered; {fields['hint']}"
+    assert "the order could not be sent" in fields["hint"]
 
 
 def test_a_batch_whose_order_is_in_doubt(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
@@ -143,6 +157,47 @@ def test_an_amount_that_is_refused(
 def test_an_amount_at_the_edge_is_not_refused(rig: Rig, received: str, share: str) -> None:
     """Twenty percent is within twenty percent, and a deposit may stray by one."""
     assert pay_out(rig, received, share)["conversion_status"] == "completed"
+
+
+@pytest.mark.parametrize(("pending", "relation"), [("20.00", ">="), ("20.01", ">="), ("19.99", "<")])
+def test_a_batch_that_is_about_to_be_opened(
+    rig: Rig, caplog: pytest.LogCaptureFixture, pending: str, relation: str
+) -> None:
+    """How what waits stands to the threshold, as the architecture document words it."""
+    rig.pay(pending)
+    with caplog.at_level("INFO"):
+        rig.check(forced=True)
+    (line,) = lines(caplog, "batch_opening")
+    assert line.getMessage() == f"Total pending (${pending}) {relation} Threshold ($20.00) - creating batch"
+
+
+def test_a_batch_whose_trouble_cannot_be_noted(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """Another session holds the batch's own row: it is said, and the batch beside it is completed."""
+    rig.overrides = {"DATABASE_LOCK_TIMEOUT_S": "1"}
+    rig.check_dependencies = rig.wire_check()
+    held, free = rig.open_batches("25.00", "26.00")
+    for batch in (held, free):
+        rig.pay_out(batch, str(batch["total_eth_usd"]))
+    rig.clock.forward(minutes=21)
+    other = open_session(rig.url, autocommit=False)
+    other.cursor().execute("SELECT id FROM batch_conversions ORDER BY id LIMIT 1 FOR UPDATE")
+    rig.check()
+    other.close()
+    assert [row["conversion_status"] for row in rig.batches()] == ["swapping", "completed"]
+    (line,) = lines(caplog, "batch_set_aside")
+    assert "; and it could not be noted: " in line.getMessage()
+
+
+def test_an_exchange_that_cannot_be_made(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """The line names the batch that waits for it; a quote that cannot be had is nobody's yet."""
+    rig.peers.exchange.faults.add(CREATE, faults.status(500))
+    rig.pay("25.00")
+    rig.check()
+    rig.peers.exchange.faults.add("GET /exchange/range", faults.status(401), times=None)
+    rig.pay("25.00")
+    rig.check()
+    named = [getattr(line, "fields").get("total_usd") for line in lines(caplog, "exchange_unavailable")]  # noqa: B009
+    assert named == [Decimal(25), None]
 
 
 @pytest.mark.parametrize("case", ["disappeared", "mistyped", "first"])

@@ -64,6 +64,9 @@ def test_what_a_refusal_says_is_kept_short_and_readable(desk: Desk) -> None:
     with pytest.raises(ExchangeRefused, match=r": \? ä~\?\?€$") as caught:
         desk.estimate()
     assert caught.value.code == "a?b"
+    desk.say({"error": "gone"}, 400)
+    with pytest.raises(ExchangeRefused, match=r"refused \(400 gone\): $"):
+        desk.estimate()
 
 
 def test_an_answer_has_an_end(desk: Desk) -> None:

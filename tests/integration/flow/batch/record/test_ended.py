@@ -1,153 +1,37 @@
-"""What each step of a batch leaves on record, column by column, and what its event tells: no more, no less."""
+"""What the end of a batch leaves on record, column by column, and what its events tell: no more, no less."""
 
 import json
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from sandbox.wire import faults
-from shared.flow.check_lock import CHECK_LOCK
+from tests.integration.flow.batch.record.records import HASH, Row, changes, events, facts, line, now, ours
 from tests.rig import Rig
 
-Row = dict[str, Any]
 
-HASH = "0x" + "ab" * 32
-AMOUNTS = ("total_usd", "amount_eth", "quoted_usdt", "received_usdt", "late_usdt", "deposit_eth")
-
-
-@pytest.fixture
-def batch(rig: Rig) -> Row:
-    """An ordered batch of two payments."""
-    rig.pay("10.00", "15.00")
+def test_a_deposit_that_is_seen_and_lost_after_the_end(rig: Rig, batch: Row) -> None:
+    """First nobody had paid; then ChangeNow tells of a deposit that it has sent back."""
+    rig.set_threshold("1000")
+    rig.peers.exchange.expire(batch["cn_api_id"])
+    rig.clock.forward(minutes=21)
     rig.check()
-    return rig.batches()[0]
-
-
-def now(rig: Rig) -> Any:
-    """The check's own time, as columns hold it."""
-    return rig.clock().replace(tzinfo=None)
-
-
-def changes(before: list[Row], after: list[Row]) -> list[Row]:
-    """What is another in each row than it was."""
-    pairs = zip(before, after, strict=True)
-    return [{name: new[name] for name in new if new[name] != old[name]} for old, new in pairs]
-
-
-def events(rig: Rig, *, after: int = 0) -> list[Row]:
-    """What the events tell, from the how-manieth on; amounts as numbers."""
-    documents = [json.loads(row["data"]) for row in rig.sql("SELECT data FROM batch_events ORDER BY id")[after:]]
-    return [{key: _read(key, value) for key, value in each.items()} for each in documents]
-
-
-def _read(key: str, value: Any) -> Any:
-    return Decimal(value) if key in AMOUNTS and value is not None else value
-
-
-def facts(batch: Row) -> Row:
-    """What every event tells of a batch."""
-    return {
-        "batch_conversion_id": str(batch["batch_conversion_id"]),
-        "total_usd": Decimal(25),
-        "payments": 2,
-        "amount_eth": batch["amount_eth"],
-        "quoted_usdt": batch["quoted_usdt"],
-        "cn_api_id": batch["cn_api_id"],
-        "payin_address": batch["payin_address"],
-        "reason": "threshold_reached",
-    }
-
-
-def line(caplog: pytest.LogCaptureFixture, event: str) -> Row:
-    """The fields of the one line of an event."""
-    (found,) = [record for record in caplog.records if getattr(record, "event", "") == event]
-    fields: Row = found.fields  # type: ignore[attr-defined]
-    return fields
-
-
-def test_a_batch_that_is_opened(rig: Rig) -> None:
-    """All that is known of it, at the check's instant; of its payments only where they are; one event."""
-    rig.pay("10.00", "15.00")
-    before = rig.payments()
-    rig.clock.forward(minutes=3)
+    before = rig.batches()
+    rig.clock.forward(minutes=15)
     rig.check()
-    (batch,) = rig.batches()
-    exchange = rig.peers.exchange.exchange(batch["cn_api_id"])
-    known = {name: value for name, value in batch.items() if value is not None}
-    instants = ("created_at", "quoted_at", "processing_started_at", "order_prepared_at", "task_enqueued_at")
-    costs = ("deposit_fee_eth", "withdrawal_fee_usdt", "minimum_eth", "market_usdt_per_eth")
-    assert known == {
-        "id": batch["id"],
-        "batch_conversion_id": batch["batch_conversion_id"],
-        "total_eth_usd": Decimal(25),
-        "threshold_at_creation": Decimal(20),
-        "opened_because": "threshold_reached",
-        "payments_count": 2,
-        "conversion_status": "swapping",
-        "cn_api_id": exchange.id,
-        "payin_address": exchange.payin_address,
-        "amount_eth": exchange.expected_amount_from,
-        "quoted_usdt": rig.peers.exchange.market.direct(exchange.pair, exchange.expected_amount_from),
-        "order_number": 1,
-        "questions_failed": 0,
-        **dict.fromkeys(instants, now(rig)),
-        **{name: batch[name] for name in costs},
-    }
-    moved = {"conversion_status": "swapping", "batch_conversion_id": batch["batch_conversion_id"]}
-    assert changes(before, rig.payments()) == [moved | {"updated_at": now(rig)}] * 2
-    assert events(rig) == [{"event": "batch.created", "occurred_at": rig.clock().isoformat(), **facts(batch)}]
-
-
-def test_a_check_that_opens(rig: Rig) -> None:
-    """What waited, the levers in force, the decision, the batch and the fence."""
-    rig.set_policy('{"max_payments": 7}')
-    rig.pay("10.00", "15.00", age=timedelta(minutes=2))
-    rig.pay("-1")
+    asked = {"exchange_asked_at": now(rig), "reconcile_after": now(rig) + timedelta(minutes=15)}
+    assert changes(before, rig.batches()) == [asked]
+    answer = {"status": "refunded", "amountFrom": str(batch["amount_eth"]), "payinHash": HASH}
+    rig.peers.exchange.faults.add("GET /exchange/by-id", faults.body(json.dumps(answer).encode()))
+    rig.clock.forward(minutes=15)
     rig.check()
-    (row,) = rig.checks()
-    assert row | {"policy": json.loads(row["policy"])["max_payments"]} == {
-        "id": row["id"],
-        "checked_at": rig.clock(),
-        "pending_usd": Decimal(25),
-        "pending_payments": 2,
-        "oldest_pending_at": rig.clock() - timedelta(minutes=2),
-        "oldest_pending_age_s": 120,
-        "unclaimable_payments": 1,
-        "unclaimable_by_reason": '{"no_dollars": 1}',
-        "threshold_usd": Decimal(20),
-        "threshold_source": "secret",
-        "policy": 7,
-        "swap_cost_usd": None,
-        "refused_quote_usdt": None,
-        "forced": False,
-        "decision": "open",
-        "reason": "threshold_reached",
-        "batch_conversion_id": rig.batches()[0]["batch_conversion_id"],
-        "batches_opened": 1,
-        "fence_number": 0,
-    }
-    rig.check(forced=True)
-    waiting = rig.checks()[1]
-    told = ("decision", "reason", "forced", "batch_conversion_id", "batches_opened", "fence_number", "pending_payments")
-    assert [waiting[name] for name in told] == ["wait", "below_threshold", True, None, 0, 1, 0]
-
-
-def test_a_check_that_could_not_look(rig: Rig) -> None:
-    """Nothing but its time and why."""
-    rig.sql(f"SELECT pg_advisory_lock({CHECK_LOCK})")
-    rig.check()
-    rig.sql(f"SELECT pg_advisory_unlock({CHECK_LOCK})")
-    (row,) = rig.checks()
-    assert {name: value for name, value in row.items() if value is not None} == {
-        "id": row["id"],
-        "checked_at": rig.clock(),
-        "forced": False,
-        "decision": "wait",
-        "reason": "check_in_progress",
-        "batches_opened": 0,
-    }
+    asked = {"exchange_asked_at": now(rig), "reconcile_after": now(rig) + timedelta(minutes=15)}
+    deposit = {"deposit_eth": batch["amount_eth"], "payin_hash": HASH}
+    ended = {"failure_reason": "refunded", "exchange_status": "refunded", "deposit_lost_at": now(rig)}
+    assert changes(before, rig.batches()) == [asked | deposit | ended]
+    at = {"event": "batch.deposit_lost", "occurred_at": rig.clock().isoformat(), "exchange_status": "refunded"}
+    assert events(rig, after=2) == [at | facts(batch) | deposit]
 
 
 def test_a_batch_that_is_completed(rig: Rig, batch: Row, caplog: pytest.LogCaptureFixture) -> None:
@@ -265,7 +149,7 @@ def test_an_amount_that_is_refused(rig: Rig, batch: Row) -> None:
     ]
     rig.clock.forward(minutes=2)
     rig.check()
-    assert rig.batches()[0]["refused_at"] == first_seen_at
+    assert ours(rig)[0]["refused_at"] == first_seen_at
     assert len(events(rig)) == 1
 
 
@@ -291,7 +175,7 @@ def test_a_batch_that_stands_still(rig: Rig, batch: Row) -> None:
     reported_at = now(rig)
     rig.clock.forward(hours=9)
     rig.check()
-    row = rig.batches()[0]
+    row = ours(rig)[0]
     assert row["stuck_reported_at"] == reported_at
     assert row["reconcile_after"] == now(rig) + timedelta(hours=1)
     assert len(events(rig)) == 2
