@@ -58,6 +58,8 @@ ALTER TABLE batch_conversions
     ADD COLUMN IF NOT EXISTS late_usdt_received NUMERIC(20, 8),    -- paid out after the batch was given up
     ADD COLUMN IF NOT EXISTS late_seen_at TIMESTAMP,
     ADD COLUMN IF NOT EXISTS settled_by VARCHAR(20),
+    ADD COLUMN IF NOT EXISTS smallest_share_usdt NUMERIC(20, 8),   -- as written, seen where the shares' sum is compared
+    ADD COLUMN IF NOT EXISTS largest_share_usdt NUMERIC(20, 8),
     ADD COLUMN IF NOT EXISTS failure_reason VARCHAR(255);
 
 ALTER TABLE batch_conversions

@@ -64,6 +64,8 @@ BEGIN
     IF NEW.conversion_status = 'completed' AND OLD.conversion_status <> 'completed' THEN
         SELECT COALESCE(SUM(accumulated_eth), 0) AS usd,
                COALESCE(SUM(accumulated_amount_usdt), 0) AS usdt,
+               MIN(accumulated_amount_usdt) AS smallest_usdt,
+               MAX(accumulated_amount_usdt) AS largest_usdt,
                COUNT(*) FILTER (WHERE conversion_status <> 'completed') AS unfinished
         INTO payment_total
         FROM payout_accumulation
@@ -78,6 +80,8 @@ BEGIN
                 NEW.actual_usdt_received, NEW.total_eth_usd
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'batch_conversions_shares_sum';
         END IF;
+        NEW.smallest_share_usdt := payment_total.smallest_usdt;
+        NEW.largest_share_usdt := payment_total.largest_usdt;
     END IF;
     RETURN NEW;
 END

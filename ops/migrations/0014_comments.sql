@@ -76,6 +76,9 @@ COMMENT ON COLUMN batch_conversions.amount_accepted_at IS 'When.';
 COMMENT ON COLUMN batch_conversions.late_usdt_received IS 'What arrived after the batch had been given up.';
 COMMENT ON COLUMN batch_conversions.late_seen_at IS 'When that was seen.';
 COMMENT ON COLUMN batch_conversions.settled_by IS 'callback, reconciliation or operator.';
+COMMENT ON COLUMN batch_conversions.smallest_share_usdt IS
+    'The least that one of its payments got, as the rule on the shares'' sum read it when the batch was completed.';
+COMMENT ON COLUMN batch_conversions.largest_share_usdt IS 'The most.';
 COMMENT ON COLUMN batch_conversions.failure_reason IS 'Why it was given up.';
 
 COMMENT ON TABLE threshold_checks IS 'One row for every check, whatever it decided.';

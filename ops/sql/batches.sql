@@ -27,6 +27,8 @@ SELECT
     minimum_eth,
     market_usdt_per_eth,
     actual_usdt_received AS received_usdt,
+    smallest_share_usdt,
+    largest_share_usdt,
     settled_by,
     conversion_tx_hash AS tx_hash,
     failure_reason,

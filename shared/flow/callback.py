@@ -154,12 +154,12 @@ def _settle(dependencies: CallbackDependencies, report: SwapExecuted, settlement
                 return _accept_repeat(batch, report)
             if batch.status != "swapping":
                 raise BatchConflict(f"the batch is {batch.status}")
-            records_updated = settle(transaction, batch, settlement, now)
+            distribution = settle(transaction, batch, settlement, now)
     except RuleViolated as refusal:
         log_mismatch(report.batch_conversion_id, refusal)
         raise BatchConflict("the database refused the distribution; nothing was written") from refusal
-    log_completed(batch, settlement, now)
-    return CallbackResult(report, settlement.received_usdt, records_updated)
+    log_completed(batch, settlement, distribution, now)
+    return CallbackResult(report, settlement.received_usdt, distribution.payments)
 
 
 def log_refused(status_code: int, refusal: str, reason: str, batch_conversion_id: UUID | None = None) -> None:

@@ -261,7 +261,8 @@ SET conversion_status = 'failed',
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status IN ('pending', 'swapping');
 
 -- name: finalize_batch_conversion
--- The database compares the shares with the amount here, and refuses if they differ.
+-- The database compares the shares' sum with the amount here, and refuses if they differ; reading every share for that,
+-- it notes the smallest and the largest.
 UPDATE batch_conversions
 SET conversion_status = 'completed',
     actual_usdt_received = :received_usdt,
@@ -270,4 +271,5 @@ SET conversion_status = 'completed',
     deposit_eth = COALESCE(CAST(:deposit_eth AS numeric), deposit_eth),
     payin_hash = COALESCE(CAST(:payin_hash AS varchar), payin_hash),
     completed_at = CAST(:now AS timestamp)
-WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping'
+RETURNING actual_usdt_received AS shares_usdt, smallest_share_usdt, largest_share_usdt;

@@ -78,11 +78,11 @@ def _settle_or_wait(check: CheckContext, batch: Batch, state: ExchangeState) -> 
             locked = lock_batch(transaction, batch.batch_conversion_id)
             if locked is None or locked.status != "swapping":
                 return  # the callback came first
-            settle(transaction, locked, settlement, now)
+            distribution = settle(transaction, locked, settlement, now)
     except (ExchangeUnfinished, BatchConflict):
         record_answer(check, batch, state.status)
     except RuleViolated as refusal:
         log_mismatch(batch.batch_conversion_id, refusal)
         record_answer(check, batch, state.status)
     else:
-        log_completed(batch, settlement, now)
+        log_completed(batch, settlement, distribution, now)

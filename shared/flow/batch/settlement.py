@@ -1,7 +1,7 @@
 """The end of a batch: the USDT that arrived, compared with ChangeNow, split over the payments, all or nothing."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -40,6 +40,19 @@ class Settlement:
     def received_usdt(self) -> Decimal:
         """The amount to distribute."""
         return self.payout.received_usdt
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What the split of a batch came to, as it is written and as the database has compared it with the amount."""
+
+    payments: int
+    units_left_over: int
+    """The units that the floors left over: so many payments got one more."""
+    smallest_share_usdt: Decimal
+    largest_share_usdt: Decimal
+    shares_usdt: Decimal
+    """Their sum."""
 
 
 def require_payout(state: ExchangeState) -> Payout:
@@ -98,15 +111,15 @@ def _find_objection(batch: Batch, payout: Payout, deviation_pct: Decimal) -> str
     return None
 
 
-def settle(transaction: Transaction, batch: Batch, settlement: Settlement, now: datetime) -> int:
-    """Split the amount over the batch's payments and complete both; returns how many payments were completed.
+def settle(transaction: Transaction, batch: Batch, settlement: Settlement, now: datetime) -> Distribution:
+    """Split the amount over the batch's payments and complete both.
 
     *batch* is locked by this transaction and swapping. The database refuses shares that do not sum to the amount.
     """
     if batch.reason is not None and batch.task_enqueued_at is None:  # the callback was faster than the check's record
         note_order(transaction, batch, now)
-    records_updated = distribute(transaction, batch, settlement, now)
-    transaction.execute(
+    payments, units_left_over = distribute(transaction, batch, settlement, now)
+    shares = transaction.row(
         "finalize_batch_conversion",
         batch_conversion_id=batch.batch_conversion_id,
         received_usdt=settlement.received_usdt,
@@ -116,12 +129,16 @@ def settle(transaction: Transaction, batch: Batch, settlement: Settlement, now: 
         payin_hash=settlement.payout.payin_hash,
         now=now,
     )
+    assert shares is not None
     events.record(transaction, "batch.completed", _facts(batch, settlement), now)
-    return records_updated
+    return Distribution(payments, units_left_over, **shares)
 
 
-def distribute(transaction: Transaction, batch: Batch, settlement: Settlement, now: datetime) -> int:
-    """Write every payment's share, by the rule that money.distribute_usdt_proportionally states."""
+def distribute(transaction: Transaction, batch: Batch, settlement: Settlement, now: datetime) -> tuple[int, int]:
+    """Write every payment's share, by the rule that money.distribute_usdt_proportionally states.
+
+    Returns how many payments there are, and how many units their floors left over.
+    """
     split = {
         "batch_conversion_id": batch.batch_conversion_id,
         "units": to_units(settlement.received_usdt),
@@ -131,7 +148,7 @@ def distribute(transaction: Transaction, batch: Batch, settlement: Settlement, n
     assert last is not None
     nothing_left_over = last["id"] is None  # or payments that are not the total's; the database refuses those
     lift = Decimal(0) if nothing_left_over else batch.total_usd - last["remainder"]
-    return transaction.execute(
+    payments = transaction.execute(
         "distribute_usdt",
         **split,
         lift=lift,
@@ -141,12 +158,13 @@ def distribute(transaction: Transaction, batch: Batch, settlement: Settlement, n
         tx_hash=settlement.tx_hash,
         now=now,
     )
+    return payments, last["units"]
 
 
-def log_completed(batch: Batch, settlement: Settlement, now: datetime) -> None:
-    """Tell that a batch is done, after its commit."""
+def log_completed(batch: Batch, settlement: Settlement, distribution: Distribution, now: datetime) -> None:
+    """Tell that a batch is done and how it was split, after its commit."""
     duration_s = int((now - batch.created_at).total_seconds())
-    facts = _facts(batch, settlement) | {"duration_s": duration_s}
+    facts = _facts(batch, settlement) | asdict(distribution) | {"duration_s": duration_s}
     logs.info(logs.Event.BATCH_COMPLETED, "Batch conversion completed", **facts)
 
 

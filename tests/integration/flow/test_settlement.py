@@ -1,6 +1,7 @@
 """The distribution in SQL gives the shares that the readable rule gives, to the last digit."""
 
 import random
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -8,9 +9,9 @@ import pytest
 
 from sandbox.changenow.market import ETH_TO_USDT
 from shared.errors import BatchConflict, RuleViolated
-from shared.flow.batch.settlement import Payout, Settlement, settle
+from shared.flow.batch.settlement import Distribution, Payout, Settlement, settle
 from shared.flow.batches import lock_batch
-from shared.model.money import distribute_usdt_proportionally, from_units
+from shared.model.money import distribute_usdt_proportionally, from_units, to_units
 from tests.rig import Rig
 
 
@@ -64,9 +65,24 @@ def assert_split_as_specified(rig: Rig, batch: dict[str, Any], amount_usdt: Deci
     assert sum(row["accumulated_amount_usdt"] for row in rows) == amount_usdt
 
 
+def split_of(rows: list[dict[str, Any]], amount_usdt: Decimal) -> dict[str, Any]:
+    """What the line of a completed batch has to tell of these payments, reckoned from the specification."""
+    weights = [to_units(row["accumulated_eth"]) for row in rows]
+    floors = [to_units(amount_usdt) * weight // sum(weights) for weight in weights]
+    shares = [share["usdt_share"] for share in distribute_usdt_proportionally(rows, amount_usdt)]
+    return {
+        "payments": len(rows),
+        "units_left_over": to_units(amount_usdt) - sum(floors),
+        "smallest_share_usdt": min(shares),
+        "largest_share_usdt": max(shares),
+        "shares_usdt": amount_usdt,
+    }
+
+
 @pytest.mark.parametrize("seed", range(40))
-def test_sql_and_specification_agree(rig: Rig, seed: int) -> None:
-    """Random sizes, dust beside fortunes, equal amounts, equal instants, amounts of one unit and of millions."""
+def test_sql_and_specification_agree(rig: Rig, seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Random sizes, dust beside fortunes, equal amounts and instants; the line tells what the split came to."""
+    caplog.set_level("INFO")
     chance = random.Random(seed)
     count = chance.choice([1, 2, 3, 7, 50, 400])
     palette = [from_units(chance.randint(1, 10 ** chance.randint(1, 15))) for _ in range(chance.choice([1, 2, 400]))]
@@ -79,6 +95,9 @@ def test_sql_and_specification_agree(rig: Rig, seed: int) -> None:
     done = rig.call_back(rig.response(batch, str(amount_usdt)))
     assert done.records_updated == count
     assert_split_as_specified(rig, batch, amount_usdt)
+    (line,) = [record for record in caplog.records if getattr(record, "event", "") == "batch_completed"]
+    split = split_of(shares_of(rig, batch), amount_usdt)
+    assert split.items() <= line.fields.items()  # type: ignore[attr-defined]
 
 
 def test_a_hundred_thousand_payments_sum_to_the_last_unit(rig: Rig) -> None:
@@ -95,7 +114,7 @@ BUCKETS = 4096  # the first pass counts payments by the leading 12 bits of their
 FORTUNE_UNITS = 2**51  # from here on a quotient is kept modulo 2^62
 
 
-def settle_directly(rig: Rig, batch: dict[str, Any], amount_usdt: Decimal) -> int:
+def settle_directly(rig: Rig, batch: dict[str, Any], amount_usdt: Decimal) -> Distribution:
     """Complete a batch with an amount that no double carries, past the token and ChangeNow."""
     with rig.callback_dependencies.database.transaction() as transaction:
         locked = lock_batch(transaction, batch["batch_conversion_id"])
@@ -121,8 +140,9 @@ def test_remainders_at_the_borders_of_buckets(rig: Rig, seed: int) -> None:
     weights = weights_of(chance, chance.choice([2, 5, 60, 300]), total_units)
     rows = [(f"2026-11-22 10:00:0{chance.randint(0, 3)}", from_units(weight)) for weight in weights]
     batch = seeded_batch(rig, rows, from_units(amount_units))
-    assert settle_directly(rig, batch, from_units(amount_units)) == len(rows)
+    distribution = settle_directly(rig, batch, from_units(amount_units))
     assert_split_as_specified(rig, batch, from_units(amount_units))
+    assert asdict(distribution) == split_of(shares_of(rig, batch), from_units(amount_units))
 
 
 @pytest.mark.parametrize(
@@ -146,8 +166,9 @@ def test_fortunes(rig: Rig, amount_units: int, count: int) -> None:
         weights = [1, 10**19]  # all but everything to one payment
     rows = [("2026-11-22 10:00:00", from_units(weight)) for weight in weights]
     batch = seeded_batch(rig, rows, from_units(amount_units))
-    settle_directly(rig, batch, from_units(amount_units))
+    distribution = settle_directly(rig, batch, from_units(amount_units))
     assert_split_as_specified(rig, batch, from_units(amount_units))
+    assert asdict(distribution) == split_of(shares_of(rig, batch), from_units(amount_units))
 
 
 @pytest.mark.parametrize("left_over", [0, 1, 1999, 2000, 2998])

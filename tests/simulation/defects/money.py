@@ -151,7 +151,7 @@ Write = Callable[[Transaction, int, Decimal], None]
 def _distributed_by(write_all: Callable[[Transaction, list[dict[str, Any]], Settlement], None]) -> Planted:
     """The shares are written in Python, by *write_all*."""
 
-    def distribute(transaction: Transaction, batch: Batch, settled: Settlement, now: datetime) -> int:
+    def distribute(transaction: Transaction, batch: Batch, settled: Settlement, now: datetime) -> tuple[int, int]:
         context = _run(
             transaction,
             "SELECT id, accumulated_eth, created_at FROM payout_accumulation WHERE batch_conversion_id = $1"
@@ -161,7 +161,7 @@ def _distributed_by(write_all: Callable[[Transaction, list[dict[str, Any]], Sett
         names = ("id", "accumulated_eth", "created_at")
         records = [dict(zip(names, row, strict=True)) for row in context.rows]
         write_all(transaction, records, settled)
-        return len(records)
+        return len(records), 0
 
     return patch.object(settlement, "distribute", distribute)
 
