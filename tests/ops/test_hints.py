@@ -25,6 +25,7 @@ SAMPLES = {
     "AMOUNT": "14",
     "X": "14",
     "USDT": "14",
+    "MONTH": "2026-11",
     "N": "3",
     "TIME": "2026-11-24T08:30Z",
     "SECONDS": "60",
@@ -83,7 +84,7 @@ def _file(word: str, folder: Path) -> str:
     if not word.endswith((".json", ".tfplan")) and word not in {"PLAN", "OUTPUTS"}:
         return word
     file = folder / "document.json"
-    file.write_text("{}")
+    file.write_text('{"resource_changes": []}')
     return str(file)
 
 
@@ -124,3 +125,18 @@ def test_what_a_stuck_batch_prints_works(rig: Rig, shell: Shell, caplog: pytest.
     typed = shell(*words.split())
     assert typed.code == 0
     assert str(rig.batches()[0]["batch_conversion_id"]) in typed.out
+
+
+def test_what_is_told_of_payments_left_out_works(rig: Rig, shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """`held` lists the one that no check may claim, `status` what only the last check could tell."""
+    (worthless,) = rig.pay("30.00")
+    rig.sql("UPDATE payout_accumulation SET accumulated_eth = 0 WHERE id = %s", worthless)
+    rig.pay("60.00")
+    rig.set_policy('{"max_batch_usd": 50}')
+    with caplog.at_level(logging.WARNING):
+        rig.check()
+    lines = [record for record in caplog.records if getattr(record, "event", "") == "payments_unclaimable"]
+    told = {line.fields["reason"]: HINT.findall(line.getMessage()) for line in lines}  # type: ignore[attr-defined]
+    assert told == {"no_dollars": [" held"], "above_batch_cap": [" status"]}
+    assert re.search(rf"^ *{worthless} .*no_dollars", shell("held").out, re.M)
+    assert "left out    1 payment by the last check: more than the policy lets into a batch" in shell("status").out
