@@ -59,7 +59,7 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
     """Read everything; no statement's cost grows with the history."""
     pending = transaction.row("sum_claimable")
     levers = transaction.row("get_levers_in_force")
-    last_check = transaction.row("get_last_check")
+    last_check, left_out = _tell_apart(transaction.row("get_last_check"))
     breaker = transaction.row("count_lost_deposits", since=now - COUNTED_FOR)
     pace = transaction.row("sum_arrivals", since=now - PACE_SPAN)
     events = transaction.row("count_unpublished_events")
@@ -71,7 +71,7 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
         now=now,
         pending=pending,
         held={row["reason"]: row["payments"] for row in transaction.rows("count_unclaimable_by_reason")},
-        left_out=_read_left_out(last_check),
+        left_out=left_out,
         last_check=last_check,
         levers=levers,
         lever_acts=transaction.rows("list_lever_acts", since=levers["checked_at"]) if levers else [],
@@ -85,6 +85,10 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
     )
 
 
-def _read_left_out(last_check: Row | None) -> dict[str, int]:
-    counted = json.loads((last_check and last_check.pop("unclaimable_by_reason")) or "{}")
-    return {reason: payments for reason, payments in counted.items() if reason in LEFT_OUT}
+def _tell_apart(check: Row | None) -> tuple[Row | None, dict[str, int]]:
+    """A check as it is shown, and how many payments it left out for what it alone could tell, by reason."""
+    if check is None:
+        return None, {}
+    counted = json.loads(check["unclaimable_by_reason"] or "{}")
+    shown = {name: check[name] for name in check if name != "unclaimable_by_reason"}
+    return shown, {reason: payments for reason, payments in counted.items() if reason in LEFT_OUT}

@@ -1,6 +1,5 @@
 """The evidence on a batch: its row, ChangeNow's word at this moment, its order's age and its place in the queue."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,21 +98,19 @@ def steering() -> Iterator[CheckContext]:
 def gather_alive(check: CheckContext, name: str) -> Evidence:
     """Read the batch of that name, ask ChangeNow, look into the queue; raises Away where one of them does not answer.
 
-    A batch that has ended is refused.
+    A batch that has ended is refused before anybody is asked about it.
     """
     with check.session.transaction() as transaction:
-        batch_conversion_id = find_batch(transaction, name)
-    evidence = _gather(check, batch_conversion_id)
-    _require_alive(evidence.batch)
-    return evidence
+        batch = read_batch(transaction, find_batch(transaction, name))
+    _require_alive(batch)
+    return _gather(check, batch)
 
 
-def _gather(check: CheckContext, batch_conversion_id: uuid.UUID) -> Evidence:
-    batch = read_batch(check.session, batch_conversion_id)
-    row = check.session.row("count_resent", batch_conversion_id=batch_conversion_id)
+def _gather(check: CheckContext, batch: Batch) -> Evidence:
+    row = check.session.row("count_resent", batch_conversion_id=batch.batch_conversion_id)
     assert row is not None
     state, changenow = _ask(check, batch)
-    tasks = list_order_tasks(check.orders, batch_conversion_id, row["orders"]) if batch.order_prepared_at else []
+    tasks = list_order_tasks(check.orders, batch.batch_conversion_id, row["orders"]) if batch.order_prepared_at else []
     return Evidence(check.now(), batch, state, changenow, tasks=tasks, resent=row["orders"])
 
 

@@ -58,9 +58,12 @@ def test_a_batch_whose_order_was_never_delivered_is_released(rig: Rig, shell: Sh
     events = rig.sql("SELECT event FROM batch_events ORDER BY id")
     assert [row["event"] for row in events] == ["batch.created", "batch.failed"]
     assert rig.check().reason == "threshold_reached"
-    typed = shell("release", ordered["batch_conversion_id"], "--yes")
-    assert typed.code == 1
-    assert "is failed, which is final" in typed.err
+    asked = len(rig.peers.exchange.requests)
+    for verb in ("release", "resend"):
+        typed = shell(verb, ordered["batch_conversion_id"], "--yes")
+        assert typed.code == 1
+        assert "is failed, which is final" in typed.err
+    assert len(rig.peers.exchange.requests) == asked, "what has ended is refused before anybody is asked"
 
 
 def test_what_may_have_been_delivered_wants_a_look_into_gchostpay1s_log(
