@@ -20,6 +20,10 @@ OPERATIONS = $(shell awk -F '"python3' '/^operations_job *= *{/ { wanted = 1 } /
   END { if (wanted) print "--operations 3." (minor ? minor : 11) }' 'terraform/environments/$(ENV).tfvars' 2>/dev/null)
 PACKAGE = .venv/bin/python -m ops package $(OPERATIONS)
 ALLOWED = $(foreach one,$(ALLOW),--allow '$(one)')
+# What the verbs need to know of an installation; where that is not to be had, what can be typed without it.
+TELL_OUTPUTS = mkdir -p build && $(IN_TERRAFORM) output -json > '$(OUTPUTS)' || { echo 'make $@: of $(ENV) Terraform tells nothing\
+ here: after a fresh clone type make plan first, for another environment ENV=NAME. To stop opening batches without it: ./microbatch policy\
+ pause; to stop the schedule: gcloud scheduler jobs pause micro-batch-conversion-job --location=REGION' >&2; exit 1; }
 REVIEW = $(IN_TERRAFORM) show -json '../$(PLAN)' > '$(PLAN).json' \
   && .venv/bin/python -m ops deploy review $(ALLOWED) --file '$(PLAN)' '$(PLAN).json'
 
@@ -49,18 +53,15 @@ deploy: setup ## Migrate, apply the very plan that make plan showed, and try it 
 	$(MAKE) smoke
 
 smoke: setup ## Try what is deployed: health, then one check through the topic and its row awaited (ENV=...).
-	@mkdir -p build
-	$(IN_TERRAFORM) output -json > '$(OUTPUTS)'
+	@$(TELL_OUTPUTS)
 	.venv/bin/python -m ops deploy smoke '$(OUTPUTS)'
 
 rollback-revision: setup ## Give both functions' traffic back to the revisions that passed their smoke test (ENV=...).
-	@mkdir -p build
-	$(IN_TERRAFORM) output -json > '$(OUTPUTS)'
+	@$(TELL_OUTPUTS)
 	.venv/bin/python -m ops deploy rollback-revision '$(OUTPUTS)'
 
 rollback: setup ## Pause the schedule and list what is pending and in flight (ENV=...).
-	@mkdir -p build
-	$(IN_TERRAFORM) output -json > '$(OUTPUTS)'
+	@$(TELL_OUTPUTS)
 	.venv/bin/python -m ops deploy rollback '$(OUTPUTS)'
 
 lock: setup ## Pin what each function installs, by the hashes of its files (functions/*/requirements.lock).

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from ops.command_line.answers import rfc3339
+from ops.command_line.text import visible
 from shared.model.money import plain
 
 _STEERS_A_SPREADSHEET: Final = ("=", "+", "-", "@", "\t", "\r")
+_ENDS_A_LINE: Final = re.compile("[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")  # for one program or another
 Rows = Iterable[Mapping[str, Any]]
 
 
@@ -48,10 +51,11 @@ def _write_jsonl(target: TextIO, rows: Rows) -> int:
 
 
 def _cell(value: Any) -> str:
-    """A value for a spreadsheet; a text that it would take for a formula gets an apostrophe before it."""
+    """A value for a spreadsheet: one line; a text that it would take for a formula gets an apostrophe before it."""
+    if isinstance(value, str):
+        line = _ENDS_A_LINE.sub(lambda found: visible(found[0]), value)
+        return f"'{line}" if value.startswith(_STEERS_A_SPREADSHEET) else line
     written = _plain(value)
-    if isinstance(value, str) and value.startswith(_STEERS_A_SPREADSHEET):
-        return f"'{value}"
     return "" if written is None else str(written).lower() if isinstance(written, bool) else str(written)
 
 

@@ -38,20 +38,26 @@ ARCHIVE: Final = ROOT / "build" / "operations.zip"
 
 
 class JsonFile(click.Path):
-    """A file that holds a JSON document."""
+    """A file that holds a JSON object, with a list under *listed* where one is named."""
 
     name = "FILE.json"
 
-    def __init__(self) -> None:
+    def __init__(self, listed: str | None = None) -> None:
         super().__init__(exists=True, dir_okay=False, path_type=Path)
+        self._listed = listed
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the document."""
+        """Return the object."""
         path = Path(str(super().convert(value, param, ctx)))
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             self.fail(f"{path} holds no JSON document: {error}", param, ctx)
+        if not isinstance(document, dict):
+            self.fail(f"{path} holds no JSON object", param, ctx)
+        if self._listed and not isinstance(document.get(self._listed), list):
+            self.fail(f"{path} holds no {self._listed}: write it by terraform show -json PLAN", param, ctx)
+        return document
 
 
 @click.group()
@@ -60,7 +66,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("plan", type=JsonFile())
+@click.argument("plan", type=JsonFile("resource_changes"))
 @click.option("--allow", multiple=True, metavar="ADDRESS", help="Accept what would happen to this resource.")
 @click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The plan, to be approved.")
 @answering
@@ -91,7 +97,7 @@ def approved(plan: Path, expected: str | None) -> Answer:
 
 
 @command.command("migrate")
-@click.argument("plan", type=JsonFile())
+@click.argument("plan", type=JsonFile("resource_changes"))
 @click.option(
     "--archive", type=click.Path(dir_okay=False, path_type=Path), default=ARCHIVE, help="The job's archive, as planned."
 )
@@ -112,7 +118,8 @@ def migrate_database(plan: Mapping[str, Any], archive: Path) -> Answer:
 @answering
 def smoke_test(outputs: Mapping[str, Any] | None, document: str | None, **given: float) -> Answer:
     """Try the deployment once: health, then one check; exit 1 when it does not work."""
-    installation = Installation.read(outputs or {"installation": {"value": json.loads(document or "{}")}})
+    given_here = {"installation": {"value": json.loads(document or "{}")}}
+    installation = Installation.read(given_here if outputs is None else outputs)
     answer = smoke_inside(installation) if installation.operations_job else _smoke_from_here(installation, given)
     if answer.exit == Exit.DONE and installation.services:
         passed = Revisions(installation.services, installation.packages_bucket).record()

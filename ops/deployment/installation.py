@@ -29,7 +29,11 @@ class Installation:
 
     @classmethod
     def read(cls, outputs: Mapping[str, Any]) -> Self:
-        """Read the document of ``terraform output -json``; raises ValueError when it is another."""
+        """Read the document of ``terraform output -json``; raises ValueError when it is another, or an empty one."""
+        if outputs == {}:
+            raise ValueError(
+                "Terraform has made nothing here yet: make prepare, make plan, make deploy; or another ENV"
+            )
         try:
             value = outputs["installation"]["value"]
             return cls(**{field.name: value[field.name] for field in fields(cls)})

@@ -189,8 +189,8 @@ def test_a_batch_that_nobody_knows(rig: Rig, shell: Shell) -> None:
 def test_the_launcher_makes_its_environment_first(tmp_path: Path) -> None:
     """In a fresh tree the first verb installs what is pinned; what pip says stays off standard output."""
     house = tmp_path / "fresh tree"
-    (house / "ops").mkdir(parents=True)
-    for name in ("microbatch", "ops/__init__.py", "ops/command_line/venv.py"):
+    (house / "ops" / "command_line").mkdir(parents=True)
+    for name in ("microbatch", "ops/__init__.py", "ops/command_line/__init__.py", "ops/command_line/venv.py"):
         (house / name).write_bytes((ROOT / name).read_bytes())
     (house / "microbatch").chmod(0o755)
     (house / "ops" / "__main__.py").write_text("import sys; print('typed', *sys.argv[1:])\n")

@@ -50,7 +50,7 @@ def _finding(sums: dict[str, Any]) -> str:
         return "No batch is on record whose costs its quote told."
     return (
         f"{count(sums['batches_measured'], 'batch')} saved ${sums['saved_usd']:,.2f} in fixed costs: "
-        f"{count(sums['swaps_saved'], 'swap')} that were not made; ${sums['fixed_cost_usd']:,.2f} were paid."
+        f"{count(sums['swaps_saved'], 'swap')} not made; ${sums['fixed_cost_usd']:,.2f} were paid."
     )
 
 

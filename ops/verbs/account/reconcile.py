@@ -11,6 +11,7 @@ from ops.command_line.batch_names import BatchName, find_batch
 from ops.command_line.database import opened_database
 from ops.command_line.failures import Away, NotDone
 from ops.command_line.moments import Moment
+from ops.command_line.text import count
 from ops.situation.reconciliation.findings import Finding
 from ops.situation.reconciliation.nightly import write_line
 from ops.situation.reconciliation.pages import Comparison, Selection
@@ -54,7 +55,7 @@ def _compare(database: Database, selection: Selection) -> Report:
     for page in Comparison(database, sources, now).pages(selection):
         report.add(page)
         if selection.batch_conversion_id is None:
-            tell(f"{report.batches} batches compared")
+            tell(f"{count(report.batches, 'batch')} compared")
     return report
 
 

@@ -67,7 +67,7 @@ def _lines(savings: Savings) -> list[str]:
         each = sums["fixed_cost_usd"] / sums["batches_measured"]
         lines += [
             f"fixed costs   ${sums['fixed_cost_usd']:.2f} paid, ${each:.4f} a swap (K)",
-            f"saved         ${sums['saved_usd']:.2f}: {count(sums['swaps_saved'], 'swap')} that were not made",
+            f"saved         ${sums['saved_usd']:.2f}: {count(sums['swaps_saved'], 'swap')} not made",
         ]
     lines.append(
         f"below minimum {count(sums['payments_below_minimum'], 'payment')} of {dollars(sums['below_minimum_usd'])}, "

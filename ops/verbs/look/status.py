@@ -9,6 +9,7 @@ import click
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.exits import Exit
+from ops.command_line.failures import explain
 from ops.situation.needs import find_needs
 from ops.situation.reading import read_situation
 from ops.situation.words import situation_document, situation_lines
@@ -36,7 +37,10 @@ def _watch(database: Database, every_s: float) -> None:
             try:
                 lines = _read(database, check=False).lines
             except DatabaseUnavailable as error:
-                lines = [str(error)]
+                failure = explain(error)
+                if failure.exit == Exit.REFUSED:
+                    raise  # nobody who may: that does not pass
+                lines = [failure.message]
             click.clear()
             click.echo("\n".join(lines))
             time.sleep(every_s)

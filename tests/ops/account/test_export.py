@@ -60,6 +60,18 @@ def test_batches_and_acts(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
     assert shell("export", "acts", tmp_path / "a.csv", "--client", "x").code == 2
 
 
+def test_a_row_is_a_line_whatever_a_client_is_called(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
+    """A line break in a name is written as an escape in a spreadsheet's file, and kept in the other."""
+    name = "anna\nbert\u2028\r"
+    accounts.sql("UPDATE payout_accumulation SET client_id = %s WHERE conversion_status = 'pending'", name)
+    assert shell("export", "payments", tmp_path / "p.csv").code == 0
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 4
+    assert lines(tmp_path / "p.csv")[2]["client_id"] == "anna\\nbert\\u2028\\r"
+    assert shell("export", "payments", tmp_path / "p.jsonl", "--format", "jsonl").code == 0
+    exported = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().split("\n") if line]
+    assert exported[2]["client_id"] == name
+
+
 def test_the_filters_choose(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
     """By state, by time, by client; where nothing is left, nothing is written."""
     file = tmp_path / "chosen.csv"

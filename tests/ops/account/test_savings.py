@@ -55,7 +55,7 @@ def test_it_reads_as_an_account(batches: Rig, shell: Shell) -> None:
     for said in (
         "2 batches completed with 6 payments of $54.75; the costs of 2 were told",
         "fixed costs   $0.62 paid, $0.3100 a swap (K)",
-        "saved         $0.62: 2 swaps that were not made",
+        "saved         $0.62: 2 swaps not made",
         "below minimum 2 payments of $1.75, convertible only together",
         "%: no batching saves it",
     ):

@@ -180,3 +180,13 @@ def test_other_outputs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     file.write_text(json.dumps({"installation": {"value": {"callback_queue": "q"}}}))
     assert main(["deploy", "smoke", str(file)]) == Exit.REFUSED
     assert "not the outputs of this configuration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["smoke", "rollback", "rollback-revision"])
+def test_outputs_of_nothing_say_what_to_type(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What Terraform tells of a project in which it has made nothing yet."""
+    file = tmp_path / "outputs.json"
+    file.write_text("{}")
+    assert main(["deploy", verb, str(file)]) == Exit.REFUSED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "make prepare, make plan, make deploy; or another ENV" in line

@@ -80,6 +80,18 @@ def test_the_page_leads_to_the_first_batch_and_back(world: World, shell: Shell, 
     assert not (shell.checkout / "terraform" / "terraform.tfstate").read_text().count('"mode": "managed"')
 
 
+def test_a_rollback_before_there_is_anything_says_what_to_type(offline: Terraform, tmp_path: Path) -> None:
+    """In a fresh clone Terraform knows of nothing: what it says is not all that is said."""
+    shell = Shell(tmp_path, {"PAGE_PROJECT": PAGE_PROJECT, "WORLD_PROJECT": PROJECT, "SWAP_EXECUTED_URL": ""})
+    for target in ("rollback", "rollback-revision", "smoke"):
+        said = shell.type(f'make {target} ENV=staging || echo "ended with $?"')
+        assert "ended with 2" in said
+        assert (
+            f"make {target}: of staging Terraform tells nothing here: after a fresh clone type make plan first" in said
+        )
+        assert "gcloud scheduler jobs pause micro-batch-conversion-job" in said
+
+
 def test_every_command_of_the_page_is_typed() -> None:
     """No block of commands stands outside a section, or in a language that the test does not type."""
     assert len(sections()) >= 10
