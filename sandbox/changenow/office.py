@@ -27,6 +27,7 @@ class Office:
         self.schedule = schedule
         self.next_amount_to: Decimal | None = None
         self.loses_deposits = False
+        self.hides_amounts = False
         self.coins: Coins = MadeUpCoins()
         self._clock = clock
         self._lock = threading.RLock()

@@ -63,7 +63,8 @@ def _by_id(office: Office, request: Request) -> Answer:
         exchange = office.exchange(request.query.get("id", ""))
     except KeyError:
         return Answer(404, {"error": "not_found", "message": "Exchange not found"})
-    return Answer(200, exchange_document(exchange))
+    document = exchange_document(exchange)
+    return Answer(200, document | {"amountTo": None} if office.hides_amounts else document)
 
 
 def _check_range(market: Market, pair: Pair, amount: Decimal) -> None:

@@ -52,13 +52,25 @@ def _schedule(**changes: Any) -> Callable[[World], End]:
     return begin
 
 
-def _lose_deposits(world: World) -> End:
-    world.changenow.loses_deposits = True
+def _set(attribute: str) -> Callable[[World], End]:
+    """Let ChangeNow do what one of its attributes says, until the end."""
 
-    def end() -> None:
-        world.changenow.loses_deposits = False
+    def begin(world: World) -> End:
+        setattr(world.changenow, attribute, True)
+        return lambda: setattr(world.changenow, attribute, False)
 
-    return end
+    return begin
+
+
+def _restate_newest(world: World) -> End:
+    """Say of the newest exchange which is over that it paid a dollar more; the end takes that back."""
+    finished = [exchange for exchange in world.changenow.exchanges if exchange.status == END]
+    if not finished:
+        raise ValueError("no exchange is finished yet: let a batch be completed first")
+    newest, said = finished[-1].id, finished[-1].amount_to
+    assert said is not None
+    world.changenow.restate(newest, said + 1)
+    return lambda: world.changenow.restate(newest, said)
 
 
 def _forget_newest(world: World) -> End:
@@ -100,7 +112,11 @@ DRILLS: Final = (
         _schedule(ends_as="failed", paid_late_after_s=PAID_LATE_AFTER_S),
     ),
     Drill("changenow-hanging", "deposits are exchanged for ever", _schedule(exchanging_s=None, ends_as=END)),
-    Drill("changenow-losing-deposits", "ETH leaves the wallet, and ChangeNow sees nothing of it", _lose_deposits),
+    Drill(
+        "changenow-losing-deposits", "ETH leaves the wallet, and ChangeNow sees nothing of it", _set("loses_deposits")
+    ),
+    Drill("changenow-amount-missing", "it says finished, and not what it paid out", _set("hides_amounts")),
+    Drill("changenow-restating", "it says of the newest exchange that it paid a dollar more", _restate_newest),
     Drill("changenow-forgetting", "the newest exchange is refused to be told of", _forget_newest),
     Drill("changenow-reviving", "the newest exchange that failed or expired is paid out after all", _revive_newest),
 )

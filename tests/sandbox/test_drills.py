@@ -61,11 +61,23 @@ def answers_range(world: World) -> int:
         return 0
 
 
-def answers_newest(world: World) -> int:
+def ask_for_newest(world: World) -> requests.Response:
     query = {"id": world.changenow.exchanges[-1].id}
     headers = {"x-changenow-api-key": world.changenow.api_key}
-    url = f"{world.changenow.url}/exchange/by-id"
-    return requests.get(url, params=query, headers=headers, timeout=TIMEOUT_S).status_code
+    return requests.get(f"{world.changenow.url}/exchange/by-id", params=query, headers=headers, timeout=TIMEOUT_S)
+
+
+def answers_newest(world: World) -> int:
+    return ask_for_newest(world).status_code
+
+
+def tells_amount(world: World) -> bool:
+    """Whether an exchange that is finished says what it paid out."""
+    exchange = world.changenow.open_exchange(ETH_TO_USDT, Decimal("0.01"), "0x" + "1" * 40, None)
+    world.changenow.finish(exchange.id, Decimal("24.50"))
+    document = ask_for_newest(world).json()
+    assert document["status"] == "finished"
+    return document["amountTo"] is not None
 
 
 def listens(address: str) -> bool:
@@ -129,6 +141,7 @@ WRONG: dict[str, tuple[Probe, object]] = {
     "changenow-hanging": (ends_after_deposit, "exchanging"),
     "changenow-losing-deposits": (deposit_is_seen, False),
     "changenow-forgetting": (answers_newest, 403),
+    "changenow-amount-missing": (tells_amount, False),
     "gchostpay1-away": (lambda world: listens(world.gchostpay1.address), False),
     "gchostpay1-silent": (behaviour, Behaviour(silent=True)),
     "gchostpay1-calling-twice": (behaviour, Behaviour(twice=True)),
@@ -160,6 +173,7 @@ WRONG: dict[str, tuple[Probe, object]] = {
 }
 # They do one thing and have no end; a test of their own shows each.
 AT_ONCE = {
+    "changenow-restating",
     "changenow-reviving",
     "gchostpay1-order-twice",
     "claimed-payment-changed",
@@ -232,6 +246,16 @@ def test_a_failed_exchange_is_revived(scene: Scene) -> None:
     scene.order("DELETE")
 
 
+def test_a_payout_is_restated(scene: Scene) -> None:
+    """A dollar more than what was paid, until the end."""
+    exchange = scene.world.changenow.open_exchange(ETH_TO_USDT, Decimal("0.01"), "0x" + "1" * 40, None)
+    scene.world.changenow.finish(exchange.id, Decimal("24.50"))
+    assert scene.order("POST", "changenow-restating").status_code == 200
+    assert ask_for_newest(scene.world).json()["amountTo"] == 25.5
+    scene.order("DELETE", "changenow-restating")
+    assert ask_for_newest(scene.world).json()["amountTo"] == 24.5
+
+
 def test_an_order_is_delivered_twice(scene: Scene) -> None:
     """The deployed service takes it again."""
     before = len(scene.world.gchostpay1.orders)
@@ -278,6 +302,7 @@ def test_what_cannot_go_wrong_yet_says_what_is_missing() -> None:
             "row-locked",
             "claimed-payment-changed",
             "changenow-forgetting",
+            "changenow-restating",
             "changenow-reviving",
             "gchostpay1-order-twice",
         ):

@@ -207,7 +207,7 @@ resource "google_monitoring_alert_policy" "reconciliation" {
   }
 
   documentation {
-    content   = "Type the verb reconcile; what its words mean is in docs/accounts.md."
+    content   = local.documentation.reconciliation_unexplained
     mime_type = "text/markdown"
   }
 }

@@ -13,7 +13,7 @@ locals {
 
   # Where the on-call person reads on. A mail needs an address; without one the section's name has to do.
   documentation = {
-    for key in concat(keys(local.line_alerts), keys(local.query_alerts), keys(local.objectives), ["platform_errors"]) :
+    for key in concat(keys(local.line_alerts), keys(local.query_alerts), keys(local.objectives), ["platform_errors", "reconciliation_unexplained"]) :
     key => (
       var.runbook_url == null ?
       "Runbook: docs/runbook.md, section ${replace(lookup(local.sections, key, key), "_", "-")}" :

@@ -128,6 +128,10 @@ def test_a_reconciliation_runs_each_night_and_is_heard(offline: Terraform) -> No
     (job,) = of_type(plan, 'module.operations["reconciliation"].google_cloud_run_v2_job').values()
     planned = job["template"][0]["template"][0]["containers"][0]
     assert planned["args"] == ["reconcile", "--log"]
+    read_from = {
+        one["name"]: one["value_source"][0]["secret_key_ref"][0] for one in planned["env"] if one["value_source"]
+    }
+    assert read_from["ETHEREUM_RPC_URL"]["secret"] == "NODE"
     grants = of_type(plan, "google_secret_manager_secret_iam_member.accessor")
     read = {one.split('"')[1].partition("/")[2] for one in grants if '"reconciliation/' in one}
     secrets = {"CHANGENOW_API_KEY", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS"}
@@ -137,6 +141,9 @@ def test_a_reconciliation_runs_each_night_and_is_heard(offline: Terraform) -> No
     resource = {"type": "cloud_run_job", "labels": {"job_name": "micro-batch-reconciliation"}}
     heard = {one: matches(text, {"severity": one, "resource": resource}) for one in ("INFO", "WARNING", "ERROR")}
     assert heard == {"INFO": False, "WARNING": True, "ERROR": True}
+    assert policy["documentation"][0]["content"].endswith(
+        "Runbook: docs/runbook.md, section reconciliation-unexplained"
+    )
 
 
 @pytest.fixture
