@@ -143,6 +143,7 @@ run "wrong_values_third" {
   expect_failures = [
     var.adopt,
     var.alert_limits,
+    var.function_settings,
     var.secret_names,
   ]
 
@@ -151,6 +152,8 @@ run "wrong_values_third" {
     adopt = { queues = ["default"] }
     # a silence shorter than a check
     alert_limits = { check_silence_min = 15 }
+    # a question to changenow longer than a check's lock waits for thirteen of them
+    function_settings = { http_timeout_s = 13 }
     # two secrets of one name
     secret_names = { MICROBATCH_URL = "A", MICROBATCH_RESPONSE_QUEUE = "A" }
   }
@@ -160,10 +163,13 @@ run "wrong_values_fourth" {
   command = plan
   expect_failures = [
     var.adopt,
+    var.function_settings,
   ]
 
   variables {
     # adopting an instance that is only used
     adopt = { database_instance = true }
+    # a lock that nobody waits for
+    function_settings = { database_lock_timeout_s = 0 }
   }
 }

@@ -15,19 +15,52 @@ EXAMPLES = sorted(file.relative_to(CONFIGURATION).as_posix() for file in CONFIGU
 PRODUCTION = "examples/two-environments/production.tfvars"
 UNPROTECTED = "-var=deletion_protection=false"
 SWAP_EXECUTED = 'google_cloudfunctions2_function.main["swap_executed"]'
+CHECK_THRESHOLD = 'google_cloudfunctions2_function.main["check_threshold"]'
+BEFORE_FUNCTIONS = (
+    r"google_project_service\.main",
+    r"google_project_iam_member\.(build_logs|build_source|cloud_sql)",
+    r"google_secret_manager_secret_iam_member\.accessor",
+    r"google_(artifact_registry_repository|storage_bucket)_iam_member\.build",
+    r"google_service_account_iam_member\.deployer",
+)
+"""Services switched on, whose agents appear minutes later, and grants, which act minutes later."""
 
 
 @contextmanager
-def applied(offline: Terraform, example: str, *arguments: str) -> Iterator[None]:
-    """Apply an example; afterwards allow its destruction, and destroy it."""
+def applied(offline: Terraform, example: str, *arguments: str) -> Iterator[list[str]]:
+    """Apply an example, and tell in which order; afterwards allow its destruction, and destroy it."""
     file = f"-var-file={example}"
-    offline.run("apply", "-auto-approve", "-no-color", file, *arguments)
+    done = offline.run("apply", "-auto-approve", "-json", file, *arguments)
     try:
-        yield
+        yield [f"{one['type']} {one['hook']['resource']['addr']}" for one in told(done.stdout) if "hook" in one]
     finally:
         offline.run("apply", "-auto-approve", "-no-color", file, UNPROTECTED)
         offline.run("destroy", "-auto-approve", "-no-color", file, UNPROTECTED)
     assert not json.loads(offline.run("show", "-json").stdout).get("values")
+
+
+def told(output: str) -> Iterator[dict[str, Any]]:
+    """What `terraform apply -json` writes, line by line."""
+    for line in output.splitlines():
+        document: dict[str, Any] = json.loads(line)
+        yield document
+
+
+def assert_waits_for_its_grants(steps: list[str]) -> None:
+    """Before a function or its trigger is made, all that they take is made, and minutes have passed since."""
+    pause = steps.index("apply_start time_sleep.grants")
+    resumed = steps.index("apply_complete time_sleep.grants")
+    made = [steps.index(f"apply_start {address}") for address in (CHECK_THRESHOLD, SWAP_EXECUTED)]
+    assert min(made) > resumed
+    needed = [
+        place for place, step in enumerate(steps) if re.match(rf"apply_complete ({'|'.join(BEFORE_FUNCTIONS)})", step)
+    ]
+    assert len(needed) > 30
+    assert max(needed) < pause
+    called = [
+        place for place, step in enumerate(steps) if re.match(r"apply_start google_cloud_run_\w+_iam_member", step)
+    ]
+    assert min(called) > min(made)  # who may call it is granted on the function itself
 
 
 @pytest.mark.slow
@@ -36,10 +69,11 @@ def applied(offline: Terraform, example: str, *arguments: str) -> Iterator[None]
     "example", [pytest.param(one, marks=() if one == PRODUCTION else pytest.mark.long) for one in EXAMPLES]
 )
 def test_an_example_lives_and_dies(offline: Terraform, example: str) -> None:
-    """Nothing is objected to, a second plan changes nothing, no secret value is in the state, nothing is left over."""
+    """Nothing is objected to, what takes minutes is waited for, a second plan changes nothing, nothing is left over."""
     plan = offline.plan("life.tfplan", f"-var-file={example}")
     assert objections(plan) == []
-    with applied(offline, example):
+    with applied(offline, example) as steps:
+        assert_waits_for_its_grants(steps)
         again = offline.run("plan", "-detailed-exitcode", "-no-color", f"-var-file={example}", accepted=(0, 2))
         assert again.returncode == 0, again.stdout
         state = offline.run("show", "-json").stdout
