@@ -50,6 +50,12 @@ def test_every_make_command_of_the_documents_is_a_target() -> None:
     assert typed <= set(re.findall(r"^  make (\S+)", listed, flags=re.MULTILINE))
 
 
+def section_of(text: str, heading: str) -> str:
+    """Return what stands below a heading, up to the next one of its height."""
+    assert f"{heading}\n" in text
+    return text.partition(f"{heading}\n")[2].partition("\n## ")[0]
+
+
 def settings_row(setting: Setting) -> str:
     """A setting as the table shows it."""
     reader = "both" if len(setting.readers) > 1 else next(iter(setting.readers))
@@ -60,7 +66,7 @@ def settings_row(setting: Setting) -> str:
 def test_every_setting_is_documented_and_no_other() -> None:
     """The table of settings is the list that the code reads."""
     text = ARCHITECTURE.read_text()
-    section = text.partition("## Settings")[2].partition("\n## ")[0]
+    section = section_of(text, "## Settings")
     table = [line for line in section.splitlines() if line.startswith("| `")]
     wanted = [settings_row(setting) for setting in SETTINGS]
     assert table == wanted, "the lines to put there:\n" + "\n".join(wanted)
@@ -69,13 +75,29 @@ def test_every_setting_is_documented_and_no_other() -> None:
 def test_every_name_of_the_architecture_document_is_where_the_map_says() -> None:
     """A reader who comes with a name finds it in the file that is named beside it."""
     text = ARCHITECTURE.read_text()
-    rows = re.findall(r"^\| (`[a-z_0-9`, ]+`) \| (.+) \|$", text.partition("## The architecture document")[2], re.M)
+    rows = re.findall(
+        r"^\| (`[a-z_0-9`, ]+`) \| (.+) \|$", section_of(text, "## The architecture document's names"), re.M
+    )
     assert len(rows) >= 9
     for names, place in rows:
         files = [ROOT / path for path in re.findall(r"`((?:shared|sandbox|ops)/[a-z_/0-9]+\.(?:py|sql))`", place)]
         for name in re.findall(r"`([a-z_0-9]+)`", names):
             found = any(re.search(rf"(def |-- name: ){name}\b", path.read_text()) for path in files)
             assert found or "nowhere" in place, f"{name} is not in {place}"
+
+
+def test_what_the_architecture_document_has_otherwise_is_there() -> None:
+    """Every file that stands in the place of one of its own exists; every line and field, the code writes."""
+    section = section_of(ARCHITECTURE.read_text(), "## Where the document has it otherwise")
+    files = re.findall(r"`((?:functions|shared)/[a-z_/]+(?:\.py)?)`", section)
+    assert len(files) > 8
+    assert [path for path in files if not (ROOT / path).exists()] == []
+    source = "".join(path.read_text() for path in (ROOT / "shared").rglob("*.py"))
+    sentences = section.partition("| sentence there | line here |\n")[2]
+    lines = [row.partition(" | ")[2] for row in sentences.splitlines()]
+    told = {word for line in lines for word in re.findall(r"`([a-z_]+)`", line)}
+    assert {"batch_completed", "check_completed", "smallest_share_usdt", "threshold_source"} <= told
+    assert {word for word in told if word not in source} == set()
 
 
 def test_every_statement_is_used() -> None:
@@ -109,7 +131,7 @@ def test_every_question_of_a_maintainer_has_its_file() -> None:
 
 def test_the_architecture_names_every_module_of_shared() -> None:
     """The table of modules is the folder: nothing in it is gone, nothing that is there is left out."""
-    section = ARCHITECTURE.read_text().partition("## Modules of shared")[2].partition("\n## ")[0]
+    section = section_of(ARCHITECTURE.read_text(), "## Modules of shared")
     shared = ROOT / "shared"
     there = {
         path.relative_to(shared).as_posix()
