@@ -73,10 +73,13 @@ class Reach:
         return sorted({test for place in wanted for test in self._by_line.get(place, ())})
 
     def _using(self, mutant: Mutant) -> list[str]:
-        """The tests of each function that uses what the changed line of the module's own gives a name to."""
+        """The tests that use what the changed line of the module's own gives a name to, or whose file speaks of it."""
         named = re.match(r"\s*(?:class )?(\w+)", (ROOT / mutant.path).read_text().splitlines()[mutant.lines[0] - 1])
-        places = _functions_using(mutant.path, named[1]) if named else ()
-        return sorted({test for place in places for test in self._by_line.get(place, ())})
+        if not named:
+            return []
+        using = {test for place in _functions_using(mutant.path, named[1]) for test in self._by_line.get(place, ())}
+        speaking = {test for test in self.tests if _speaks_of(test.partition("::")[0], named[1])}
+        return sorted(using | speaking)
 
     def _of_module(self, path: str) -> list[str]:
         paths = [path] if path in self._by_path else [*_importers(path)]
@@ -98,6 +101,11 @@ class Reach:
             for path in record["lines"]:
                 found.setdefault(path, []).append(test)
         return found
+
+
+@cache
+def _speaks_of(file: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", (ROOT / file).read_text()) is not None
 
 
 @cache

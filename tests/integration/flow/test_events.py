@@ -10,6 +10,7 @@ from grpc import StatusCode
 
 from sandbox.google.pubsub.server import PubSub
 from sandbox.wire import faults
+from shared.errors import BatchConflict
 from shared.flow.callback import process_callback
 from shared.flow.check import run_check
 from shared.outside.pubsub import EventPublisher
@@ -101,6 +102,15 @@ def test_what_went_out_before_the_topic_went_away_does_not_go_again(rig: Rig, to
     assert told(topic) == ["batch.created"]
     run_check(rig.check_dependencies, forced=False)
     assert told(topic) == ["batch.created", "batch.completed"]
+
+
+def test_a_payout_that_comes_too_late_is_told_at_once(rig: Rig, topic: PubSub) -> None:
+    """The callback is refused, and whoever listens hears why."""
+    batch = open_batch(rig)
+    rig.sql("UPDATE batch_conversions SET conversion_status = 'failed', failure_reason = 'operator'")
+    with pytest.raises(BatchConflict):
+        process_callback(rig.callback_dependencies, rig.response(batch, "24.80"))
+    assert told(topic) == ["batch.created", "batch.paid_late"]
 
 
 def test_so_many_events_go_out_at_once(rig: Rig, topic: PubSub) -> None:

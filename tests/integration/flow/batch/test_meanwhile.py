@@ -1,5 +1,6 @@
 """What somebody else does to a batch between two steps of ours: the later step sees it, and leaves it as it is."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -162,6 +163,54 @@ def test_a_callback_for_a_batch_given_up_that_is_not_paid_out(rig: Rig) -> None:
     rig.peers.exchange.fail(batch["cn_api_id"])
     with pytest.raises(BatchConflict, match="no USDT was paid out"):
         rig.call_back(rig.response(batch, "24.50"))
+
+
+def test_a_callback_about_an_exchange_that_changenow_does_not_know(rig: Rig, paid: dict[str, Any]) -> None:
+    """It will not know it by tomorrow either: the callback need not come again."""
+    rig.peers.exchange.faults.add(BY_ID, faults.status(404, body='{"error": "not_found"}'))
+    with pytest.raises(BatchConflict, match="does not know the exchange"):
+        rig.call_back(rig.response(paid, "24.50"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "is_out"),
+    [
+        ({"status": "exchanging"}, "swapping", True),
+        ({"status": "waiting", "payinHash": "0xab"}, "swapping", True),
+        ({"status": "failed", "amountFrom": 1}, "failed", True),
+        ({"status": "waiting"}, "swapping", False),
+        ({"status": "failed"}, "failed", False),
+    ],
+)
+def test_a_deposit_tells_that_an_order_in_doubt_was_out(
+    rig: Rig, answer: dict[str, Any], status: str, is_out: bool
+) -> None:
+    """From then on it is on record as taken, and told of; silence says nothing."""
+    rig.peers.tasks.faults.add("CreateTask", faults.refuse(StatusCode.UNAVAILABLE), times=3)
+    rig.pay("25.00")
+    rig.check()
+    rig.set_threshold("1000")
+    rig.clock.forward(minutes=21)
+    rig.peers.exchange.faults.add(BY_ID, faults.body(json.dumps(answer).encode()))
+    rig.check()
+    (batch,) = rig.batches()
+    assert (batch["conversion_status"], batch["task_enqueued_at"] is not None) == (status, is_out)
+    assert rig.events().count("batch.created") == is_out
+
+
+@pytest.mark.parametrize("expected_eth", ["0.0084", None])
+def test_a_batch_whose_ether_nobody_wrote_down(rig: Rig, expected_eth: str | None) -> None:
+    """What its exchange expects is ordered, if it is worth it; where nobody knows that either, the batch is ended."""
+    open_unordered(rig)
+    rig.sql("ALTER TABLE batch_conversions DISABLE TRIGGER USER")
+    rig.sql("UPDATE batch_conversions SET amount_eth = NULL")
+    rig.sql("ALTER TABLE batch_conversions ENABLE TRIGGER USER")
+    rig.clock.forward(minutes=15)
+    answer = {"status": "waiting", "expectedAmountFrom": expected_eth}
+    rig.peers.exchange.faults.add(BY_ID, faults.body(json.dumps(answer).encode()))
+    rig.check()
+    assert [str(order.from_amount) for order in rig.orders()] == ([expected_eth] if expected_eth else [])
+    assert rig.batches()[0]["failure_reason"] == (None if expected_eth else "exchange_too_old")
 
 
 # Quoted anew before an exchange could be made

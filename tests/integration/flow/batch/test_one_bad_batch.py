@@ -206,3 +206,4 @@ def test_a_batch_with_an_intruder_is_named_and_holds_nothing_up(rig: Rig) -> Non
     assert rig.check().reason == Reason.BELOW_THRESHOLD
     assert statuses(rig) == ["swapping", "completed"]
     assert rig.batches()[0]["reconcile_after"] is not None
+    assert rig.batches()[0]["exchange_status"] == "finished"

@@ -76,6 +76,8 @@ def test_an_order_is_one_post_named_after_its_batch(desk: Desk) -> None:
     assert (request.http_method.name, request.url, request.body) == ("POST", URL, b'{"token": "the-token"}')
     assert request.headers["Content-Type"] == "application/json"
     assert not request.oidc_token.service_account_email
+    orders = OrderQueue(queue=QUEUE, url=URL, invoker=None, emulator=None)
+    assert orders.task_name(desk.batch_conversion_id) == first.name
 
 
 def test_an_invoker_signs_for_the_peers_host(desk: Desk) -> None:

@@ -93,7 +93,8 @@ def test_a_late_callback_for_what_the_old_service_completed_is_answered_well(
     old = insert_old_batch(rig, status="completed", received_usdt=received_usdt)
     rig.peers.exchange.finish(old["cn_api_id"], Decimal("19.80"))
     before = rig.batches()
-    assert rig.call_back(rig.response(old, "19.80")).records_updated == 0
+    done = rig.call_back(rig.response(old, "19.80"))
+    assert (done.records_updated, done.received_usdt) == (0, Decimal("19.80"))
     assert rig.batches() == before
 
 

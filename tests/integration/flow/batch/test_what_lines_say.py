@@ -72,6 +72,8 @@ def test_a_batch_whose_order_is_refused(rig: Rig, caplog: pytest.LogCaptureFixtu
     message, fields = stuck(caplog)
     assert message == f"Batch conversion stuck: it could not be ordered; {fields['hint']}"
     assert "the order could not be sent" in fields["hint"]
+    refused: list[Any] = lines(caplog, "tasks_unavailable")
+    assert {line.fields["batch_conversion_id"] for line in refused} == {fields["batch_conversion_id"]}
 
 
 def test_a_batch_whose_order_is_in_doubt(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
@@ -119,7 +121,8 @@ def test_a_deposit_that_is_lost(rig: Rig, caplog: pytest.LogCaptureFixture, how:
     assert (fields["deposit_eth"], fields["batch_conversion_id"]) == (batch["amount_eth"], batch["batch_conversion_id"])
     (ended,) = lines(caplog, "batch_failed")
     assert len(lines(caplog, "batch_refunded")) == (how == "refund")
-    assert ended.fields["exchange_status"] == line.fields["exchange_status"]  # type: ignore[attr-defined]
+    end: dict[str, Any] = ended.fields  # type: ignore[attr-defined]
+    assert end["reason"] == end["exchange_status"] == fields["exchange_status"]
 
 
 def pay_out(rig: Rig, received: str, share: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tests.integration.flow.batch.record.records import HASH, Row, changes, even
 from tests.rig import Rig
 
 
-def test_a_deposit_that_is_seen_and_lost_after_the_end(rig: Rig, batch: Row) -> None:
+def test_a_deposit_that_is_seen_and_lost_after_the_end(rig: Rig, batch: Row, caplog: pytest.LogCaptureFixture) -> None:
     """First nobody had paid; then ChangeNow tells of a deposit that it has sent back."""
     rig.set_threshold("1000")
     rig.peers.exchange.expire(batch["cn_api_id"])
@@ -32,6 +32,7 @@ def test_a_deposit_that_is_seen_and_lost_after_the_end(rig: Rig, batch: Row) -> 
     assert changes(before, rig.batches()) == [asked | deposit | ended]
     at = {"event": "batch.deposit_lost", "occurred_at": rig.clock().isoformat(), "exchange_status": "refunded"}
     assert events(rig, after=2) == [at | facts(batch) | deposit]
+    assert line(caplog, "deposit_lost")["deposit_eth"] == batch["amount_eth"]
 
 
 def test_a_batch_that_is_completed(rig: Rig, batch: Row, caplog: pytest.LogCaptureFixture) -> None:
@@ -49,6 +50,8 @@ def test_a_batch_that_is_completed(rig: Rig, batch: Row, caplog: pytest.LogCaptu
             "conversion_tx_hash": HASH,
             "completed_at": now(rig),
             "settled_by": "callback",
+            "smallest_share_usdt": Decimal("9.80"),
+            "largest_share_usdt": Decimal("14.70"),
             "deposit_eth": batch["amount_eth"],
             "payin_hash": HASH,
         }
@@ -65,6 +68,22 @@ def test_a_batch_that_is_completed(rig: Rig, batch: Row, caplog: pytest.LogCaptu
     assert events(rig, after=1) == [at | facts(batch) | received]
     told = line(caplog, "batch_completed")
     assert (told["duration_s"], told["received_usdt"], told["settled_by"]) == (90, Decimal("24.50"), "callback")
+    assert (told["payments"], told["shares_usdt"], told["largest_share_usdt"]) == (
+        2,
+        Decimal("24.50"),
+        Decimal("14.70"),
+    )
+
+
+def test_a_batch_that_the_check_completes(rig: Rig, batch: Row, caplog: pytest.LogCaptureFixture) -> None:
+    """As a callback would, by the deposit's transaction; the line says by whom."""
+    rig.pay_out(batch, "24.50")
+    rig.clock.forward(minutes=21)
+    with caplog.at_level("INFO"):
+        rig.check()
+    told = line(caplog, "batch_completed")
+    assert (told["settled_by"], told["tx_hash"], told["duration_s"]) == ("reconciliation", HASH, 21 * 60)
+    assert (ours(rig)[0]["completed_at"], ours(rig)[0]["settled_by"]) == (now(rig), "reconciliation")
 
 
 @pytest.mark.parametrize(("how", "word"), [("fail", "failed"), ("expire", "expired"), ("refund", "refunded")])

@@ -10,7 +10,7 @@ from grpc import StatusCode
 from sandbox.wire import faults
 from shared.flow.check_lock import CHECK_LOCK
 from tests.integration.flow.batch.record.records import changes, events, facts, line, now, ours
-from tests.rig import Rig
+from tests.rig import QUEUE, Rig
 
 
 def test_a_batch_that_is_opened(rig: Rig) -> None:
@@ -47,10 +47,12 @@ def test_a_batch_that_is_opened(rig: Rig) -> None:
 
 
 def test_a_batch_is_opened_with_five_questions(rig: Rig) -> None:
-    """The range, the dollars in ETH, the ETH in USDT, the exchange, and whether it is ready: no more is asked."""
+    """The range, dollars in ETH, ETH in USDT, the exchange, and whether it is ready; and one order, by its name."""
     before = len(rig.peers.exchange.requests)
     rig.pay("10.00", "15.00")
     rig.check()
+    (order,) = [task.name for task in rig.peers.tasks.created if str(ours(rig)[0]["batch_conversion_id"]) in task.name]
+    assert order == f"{QUEUE}/tasks/batch-{ours(rig)[0]['batch_conversion_id']}"
     asked = [request.name.removeprefix("GET /exchange/") for request in rig.peers.exchange.requests[before:]]
     assert asked == ["range", "estimated-amount", "estimated-amount", "POST /exchange", "by-id"]
 
