@@ -1,4 +1,6 @@
-"""What batching saved, from the costs that each batch's quote told: the fixed cost of the swaps that were not made.
+"""What batching saved, from the costs that are on record of each batch: the fixed cost of the swaps that were not made.
+
+Its quote told both fees; the deposit's gas is known once a reconciliation has asked the chain, and left out until then.
 
 A payment below the exchange's minimum could not have been converted by itself: no swap was saved by it, and what it is
 worth is told apart.
@@ -25,6 +27,8 @@ class BatchSaving:
     payments: int
     total_usd: Decimal
     fixed_cost_usd: Decimal | None
+    deposit_gas_usd: Decimal | None
+    """Of the fixed cost; None where the chain was not asked."""
     minimum_usd: Decimal | None
     spread_usd: Decimal | None
     payments_below_minimum: int
@@ -89,6 +93,11 @@ class Savings:
         return [batch for batch in self.completed if batch.fixed_cost_usd is not None]
 
     @property
+    def gas_known(self) -> list[BatchSaving]:
+        """Those of them whose deposit's gas is in their fixed cost."""
+        return [batch for batch in self.measured if batch.deposit_gas_usd is not None]
+
+    @property
     def spread_pct(self) -> Decimal | None:
         """What ChangeNow keeps beside its fees, in percent of the dollars, where the market's rate is known."""
         known = [batch for batch in self.completed if batch.spread_usd is not None]
@@ -109,7 +118,7 @@ class Savings:
     @property
     def document(self) -> dict[str, Any]:
         """The sums for a JSON document."""
-        completed, measured = self.completed, self.measured
+        completed, measured, gas_known = self.completed, self.measured, self.gas_known
         return {
             "batches": len(completed),
             "payments": sum(batch.payments for batch in completed),
@@ -117,6 +126,8 @@ class Savings:
             "received_usdt": _sum(completed, lambda batch: batch.received_usdt),
             "batches_measured": len(measured),
             "fixed_cost_usd": _sum(measured, lambda batch: batch.fixed_cost_usd),
+            "batches_with_gas": len(gas_known),
+            "deposit_gas_usd": _sum(gas_known, lambda batch: batch.deposit_gas_usd),
             "swaps_saved": sum(batch.swaps_saved for batch in measured),
             "saved_usd": _sum(measured, lambda batch: batch.saved_usd),
             "payments_below_minimum": sum(batch.payments_below_minimum for batch in completed),

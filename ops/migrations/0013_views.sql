@@ -75,14 +75,18 @@ CREATE VIEW unclaimable_payments AS
 SELECT id, client_id, amount_usd, created_at, reason, conversion_status
 FROM unclaimable_payments_at(CURRENT_TIMESTAMP AT TIME ZONE 'UTC');
 
--- What a quote told of its swap's costs, in dollars, with USDT standing for the dollar: an account of our own batches, on
--- which no money depends. An ETH counts with the market's rate, else with the quote's own.
+-- What a swap cost in dollars, with USDT standing for the dollar: both fees as its quote told them, and its deposit's gas
+-- as the chain tells it, where a reconciliation has asked. An account of our own batches, on which no money depends. An ETH
+-- counts with the market's rate, else with the quote's own.
 CREATE VIEW batch_costs AS
 SELECT
     batch.id,
     batch.batch_conversion_id,
     price.usdt_per_eth,
-    ROUND(batch.withdrawal_fee_usdt + batch.deposit_fee_eth * price.usdt_per_eth, 8) AS fixed_cost_usd,
+    fees.quoted_usd AS quoted_fees_usd,
+    known.deposit_gas_eth,
+    ROUND(known.deposit_gas_eth * price.usdt_per_eth, 8) AS deposit_gas_usd,
+    fees.quoted_usd + COALESCE(ROUND(known.deposit_gas_eth * price.usdt_per_eth, 8), 0) AS fixed_cost_usd,
     ROUND(batch.minimum_eth * price.usdt_per_eth, 8) AS minimum_usd,
     ROUND((batch.amount_eth - batch.deposit_fee_eth) * batch.market_usdt_per_eth
         - batch.quoted_usdt - batch.withdrawal_fee_usdt, 8) AS spread_usd
@@ -91,6 +95,10 @@ CROSS JOIN LATERAL (
     SELECT ROUND(COALESCE(batch.market_usdt_per_eth, batch.quoted_usdt / NULLIF(batch.amount_eth, 0)), 8)
         AS usdt_per_eth
 ) AS price
+CROSS JOIN LATERAL (
+    SELECT ROUND(batch.withdrawal_fee_usdt + batch.deposit_fee_eth * price.usdt_per_eth, 8) AS quoted_usd
+) AS fees
+LEFT JOIN batch_reconciliations AS known ON known.batch_conversion_id = batch.batch_conversion_id
 WHERE batch.opened_because IS NOT NULL;
 
 -- The batches that hold, or held before they failed, a payment of a client.

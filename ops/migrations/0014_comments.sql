@@ -166,9 +166,15 @@ COMMENT ON VIEW claimable_payments IS
     'Payments that a check may claim now, with their dollars and, where known, their ETH.';
 COMMENT ON VIEW unclaimable_payments IS 'Payments that no check may claim now, each with its reason.';
 COMMENT ON VIEW cut_over IS 'The decision in force, and whether one is wanted: one row.';
-COMMENT ON VIEW batch_costs IS 'What each swap costs in dollars, as its quote told it; empty where that told nothing.';
+COMMENT ON VIEW batch_costs IS
+    'What each swap costs in dollars, as its quote and the chain told it; empty where they told nothing.';
 COMMENT ON COLUMN batch_costs.usdt_per_eth IS 'What an ETH counts with: the market''s rate, else the quote''s own.';
-COMMENT ON COLUMN batch_costs.fixed_cost_usd IS 'K: what the swap costs whatever its size, both network fees.';
+COMMENT ON COLUMN batch_costs.quoted_fees_usd IS 'Both network fees, as the quote told them.';
+COMMENT ON COLUMN batch_costs.deposit_gas_eth IS
+    'The gas of the deposit as paid; empty until a reconciliation has asked the chain.';
+COMMENT ON COLUMN batch_costs.deposit_gas_usd IS 'The same, at the batch''s own rate.';
+COMMENT ON COLUMN batch_costs.fixed_cost_usd IS
+    'K: what the swap costs whatever its size: both fees, and the gas where it is known.';
 COMMENT ON COLUMN batch_costs.minimum_usd IS 'The least that ChangeNow took: a smaller payment cannot be converted alone.';
 COMMENT ON COLUMN batch_costs.spread_usd IS 'What ChangeNow keeps of the amount beside the fees; no batching saves it.';
 

@@ -22,6 +22,7 @@ TRANSFER: Final = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df52
 """keccak-256 of Transfer(address,address,uint256), the first topic of every token's transfer."""
 ANSWER_BYTES_MAX: Final = 8 * 1024 * 1024  # a block of some hundred transactions
 FINALIZED: Final = "finalized"
+ETH_MAX: Final = 10**9  # several times what there is of it
 
 _HEADERS: Final = {"Accept": "application/json"}
 _TOPICS: Final = 3
@@ -166,6 +167,8 @@ def _transfers(logs: Sequence[Any]) -> tuple[Transfer, ...]:
 
 
 def _eth(wei: int) -> Decimal:
+    if wei > ETH_MAX * 10**ETH_DECIMALS:
+        raise NodeUnavailable("the Ethereum node told of more ETH than there is")
     return Decimal(wei).scaleb(-ETH_DECIMALS)
 
 

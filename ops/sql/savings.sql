@@ -9,6 +9,7 @@ SELECT
     batch.payments_count AS payments,
     batch.total_eth_usd AS total_usd,
     cost.fixed_cost_usd,
+    cost.deposit_gas_usd,
     cost.minimum_usd,
     cost.spread_usd,
     below.payments AS payments_below_minimum,

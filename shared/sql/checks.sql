@@ -35,10 +35,20 @@ LIMIT 1;
 SELECT policy FROM threshold_checks WHERE threshold_usd IS NOT NULL ORDER BY id DESC LIMIT 1;
 
 -- name: get_last_swap_cost
--- What a swap costs whatever its size, by the newest batch whose quote told it; what is more than a hundred batches ago says
--- nothing about now.
-SELECT fixed_cost_usd
-FROM (SELECT id, fixed_cost_usd FROM batch_costs ORDER BY id DESC LIMIT 100) AS newest
-WHERE fixed_cost_usd > 0
-ORDER BY id DESC
+-- What a swap costs whatever its size: both fees of the newest batch whose quote told them, and the gas of the newest
+-- deposit that a reconciliation has asked the chain about, at that batch's rate. What is more than a hundred batches ago says
+-- nothing about now, and what is more than any swap costs nothing at all.
+WITH newest AS MATERIALIZED (
+    SELECT id, usdt_per_eth, quoted_fees_usd, deposit_gas_eth FROM batch_costs ORDER BY id DESC LIMIT 100
+)
+SELECT told.fixed_cost_usd
+FROM (
+    SELECT id, ROUND(quoted_fees_usd + COALESCE(usdt_per_eth * (
+        SELECT deposit_gas_eth FROM newest WHERE deposit_gas_eth IS NOT NULL ORDER BY id DESC LIMIT 1), 0), 8)
+        AS fixed_cost_usd
+    FROM newest
+    WHERE quoted_fees_usd > 0
+) AS told
+WHERE told.fixed_cost_usd < 1000000000000
+ORDER BY told.id DESC
 LIMIT 1;

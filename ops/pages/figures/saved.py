@@ -18,6 +18,7 @@ COLUMNS: Final = {
     "batches": "batches",
     "payments": "payments",
     "fixed_cost_usd": "fixed costs $",
+    "deposit_gas_usd": "of it gas $",
     "saved_usd": "saved $",
 }
 CENT: Final = Decimal("0.01")
@@ -40,8 +41,8 @@ def _by_time(batches: list[BatchSaving], period: Period) -> list[dict[str, Any]]
         at = ORIGIN + (batch.created_at - ORIGIN) // width * width
         known = bins.setdefault(at, {"at": at} | dict.fromkeys(list(COLUMNS)[1:], 0))
         known["batches"] += 1
-        for name in ("payments", "fixed_cost_usd", "saved_usd"):
-            known[name] += getattr(batch, name)
+        for name in ("payments", "fixed_cost_usd", "deposit_gas_usd", "saved_usd"):
+            known[name] += getattr(batch, name) or 0
     return [row | {"saved_usd": row["saved_usd"].quantize(CENT)} for _, row in sorted(bins.items())]
 
 
@@ -50,7 +51,8 @@ def _finding(sums: dict[str, Any]) -> str:
         return "No batch is on record whose costs its quote told."
     return (
         f"{count(sums['batches_measured'], 'batch')} saved ${sums['saved_usd']:,.2f} in fixed costs: "
-        f"{count(sums['swaps_saved'], 'swap')} not made; ${sums['fixed_cost_usd']:,.2f} were paid."
+        f"{count(sums['swaps_saved'], 'swap')} not made; ${sums['fixed_cost_usd']:,.2f} were paid, the gas of "
+        f"{count(sums['batches_with_gas'], 'deposit')} in it."
     )
 
 

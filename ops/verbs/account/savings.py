@@ -1,5 +1,6 @@
 """`savings`: what batching saved, batch by batch and in sum, and what no batching saves."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -21,11 +22,12 @@ COLUMNS: Final = {
     "payments_below_minimum": "below min",
     "total_usd": "dollars",
     "fixed_cost_usd": "K $",
+    "deposit_gas_usd": "gas $",
     "saved_usd": "saved $",
     "spread_usd": "percentage $",
     "slippage_usdt": "slippage USDT",
 }
-FIGURES: Final = ("fixed_cost_usd", "saved_usd", "spread_usd", "slippage_usdt")
+FIGURES: Final = ("fixed_cost_usd", "deposit_gas_usd", "saved_usd", "spread_usd", "slippage_usdt")
 CENT_OF_A_CENT: Final = Decimal("0.0001")
 
 
@@ -67,6 +69,7 @@ def _lines(savings: Savings) -> list[str]:
         each = sums["fixed_cost_usd"] / sums["batches_measured"]
         lines += [
             f"fixed costs   ${sums['fixed_cost_usd']:.2f} paid, ${each:.4f} a swap (K)",
+            f"  of it gas   {_gas(sums)}",
             f"saved         ${sums['saved_usd']:.2f}: {count(sums['swaps_saved'], 'swap')} not made",
         ]
     lines.append(
@@ -78,6 +81,13 @@ def _lines(savings: Savings) -> list[str]:
     slippage = sums["slippage_usdt"]
     lines.append(f"slippage      {plain(abs(slippage))} USDT {'less' if slippage >= 0 else 'more'} than quoted")
     return lines + _lost_lines(savings)
+
+
+def _gas(sums: Mapping[str, Any]) -> str:
+    """What the deposits' gas came to, and for how many of them nobody has asked the chain."""
+    unknown = sums["batches_measured"] - sums["batches_with_gas"]
+    told = f"${sums['deposit_gas_usd']:.4f} as paid for {count(sums['batches_with_gas'], 'deposit')}"
+    return f"{told}; not known of {unknown}, of which K is the fees alone: ./microbatch reconcile" if unknown else told
 
 
 def _lost_lines(savings: Savings) -> list[str]:

@@ -263,6 +263,24 @@ def test_a_swap_that_costs_little_beside_what_waits_opens_a_batch(rig: Rig) -> N
     assert json.loads(row["policy"])["cost_ratio"] == {"start": "0.03", "tau_hours": "12"}
 
 
+def test_the_gas_of_the_newest_deposit_asked_about_is_in_the_cost(rig: Rig) -> None:
+    """At the newest batch's rate, also for batches of which the chain was not asked; what no swap costs is silent."""
+    rig.set_policy('{"cost_ratio": {"start": 0.0001, "tau_hours": 1000}}')
+    told = ((None, None), ("0.001", "3.31"), (None, "3.31"), ("0.002", "6.31"), ("9e8", None))
+    for gas_eth, swap_cost_usd in told:
+        rig.pay("25.00")
+        if gas_eth:
+            rig.sql(
+                "INSERT INTO batch_reconciliations (batch_conversion_id, verdict, is_chain_asked, reconciled_at,"
+                " deposit_gas_eth) VALUES (%s, 'matched', TRUE, NOW(), CAST(%s AS numeric))",
+                rig.batches()[-1]["batch_conversion_id"],
+                gas_eth,
+            )
+        assert rig.check().reason == Reason.THRESHOLD_REACHED
+        gone_by = rig.checks()[-1]["swap_cost_usd"]
+        assert (None if gone_by is None else str(gone_by.quantize(Decimal("0.01")))) == swap_cost_usd
+
+
 def test_a_cost_of_long_ago_is_not_gone_by(rig: Rig) -> None:
     """A hundred batches whose quotes told nothing: the rule is silent again."""
     rig.set_policy('{"cost_ratio": {"start": 0.99, "tau_hours": 1}}')

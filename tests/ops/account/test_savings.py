@@ -14,6 +14,12 @@ from tests.rig import Rig
 K = Decimal("0.31")  # 0.00002 ETH at $3000, and 0.25 USDT
 
 
+GAS = """
+INSERT INTO batch_reconciliations (batch_conversion_id, verdict, is_chain_asked, reconciled_at, deposit_gas_eth)
+SELECT batch_conversion_id, 'matched', TRUE, NOW(), CAST(%s AS numeric) FROM batch_conversions WHERE id = %s
+"""
+
+
 @pytest.fixture
 def batches(rig: Rig) -> Rig:
     """One batch of five payments, two of them below ChangeNow's $1.50, and one of a single payment."""
@@ -47,6 +53,25 @@ def test_a_batch_saves_a_swap_for_each_payment_that_could_go_alone(batches: Rig,
     assert near(document["saved_usd"], 2 * K)
     assert abs(Decimal(document["spread_pct"]) - batches.peers.exchange.market.fee_pct) < Decimal("0.01")
     assert document["refunded"] == document["lost"] == {"batches": 0, "eth": "0", "usd": "0"}
+
+
+def test_the_deposits_gas_is_in_it_where_the_chain_was_asked(batches: Rig, shell: Shell) -> None:
+    """In dollars at the batch's own rate, in K and in what was saved; where nobody asked, that is said."""
+    five, alone = batches.batches()
+    assert "  of it gas   $0.0000 as paid for 0 deposits; not known of 2, of which K is" in shell("savings").out
+    batches.sql(GAS, "0.0001", five["id"])
+    document = shell("savings", "--json").document
+    assert [row["deposit_gas_usd"] is None for row in document["listed"]] == [True, False]
+    of_five = document["listed"][1]
+    gas_usd = Decimal(of_five["deposit_gas_usd"])
+    assert gas_usd == (Decimal("0.0001") * Decimal(of_five["usdt_per_eth"])).quantize(Decimal("1e-8"))
+    assert near(of_five["fixed_cost_usd"], K + gas_usd)
+    assert near(of_five["saved_usd"], 2 * (K + gas_usd))
+    assert (document["batches_with_gas"], Decimal(document["deposit_gas_usd"])) == (1, gas_usd)
+    assert near(document["fixed_cost_usd"], 2 * K + gas_usd)
+    assert "$0.3000 as paid for 1 deposit; not known of 1, of which K is the fees alone" in shell("savings").out
+    batches.sql(GAS, "0.0001", alone["id"])
+    assert "  of it gas   $0.6000 as paid for 2 deposits\n" in shell("savings").out
 
 
 def test_it_reads_as_an_account(batches: Rig, shell: Shell) -> None:

@@ -48,6 +48,7 @@ def test_the_view_gives_them_in_dollars(paid: Rig) -> None:
     (view,) = paid.sql("SELECT * FROM batch_costs")
     batch = paid.batches()[-1]
     assert abs(view["fixed_cost_usd"] - Decimal("0.31")) < Decimal("0.0001")
+    assert (view["quoted_fees_usd"], view["deposit_gas_usd"]) == (view["fixed_cost_usd"], None)
     assert abs(view["minimum_usd"] - Decimal("1.5")) < Decimal("0.001")
     percentage = (batch["amount_eth"] - market.network_fees["eth"]) * market.eth_price_usd * market.fee_pct / 100
     assert abs(view["spread_usd"] - percentage) < Decimal("0.001")

@@ -140,3 +140,17 @@ def test_gas_is_on_record_as_it_was_paid(history: History, three: Shell) -> None
     assert kept["paid_out_usdt"] == swap.exchange.amount_to
     assert (kept["verdict"], kept["is_chain_asked"]) == ("matched", True)
     assert json.loads(three("reconcile", "--json").out)["deposit_gas_eth"] != "0"
+
+
+def test_what_a_deposit_cost_is_part_of_what_its_swap_cost(history: History, three: Shell) -> None:
+    """Read off the chain by the reconciliation, and counted by `savings` from then on."""
+    history.complete()
+    history.rig.sql("UPDATE batch_conversions SET quoted_usdt = 30, withdrawal_fee_usdt = 0.25, deposit_fee_eth = 0")
+    (before,) = three("savings", "--json").document["listed"]
+    assert (before["deposit_gas_usd"], Decimal(before["fixed_cost_usd"])) == (None, Decimal("0.25"))
+    assert three("reconcile").code == 0
+    (after,) = three("savings", "--json").document["listed"]
+    (kept,) = history.rig.sql("SELECT deposit_gas_eth FROM batch_reconciliations")
+    gas_usd = (kept["deposit_gas_eth"] * 3000).quantize(Decimal("1e-8"))
+    assert gas_usd > 0
+    assert (Decimal(after["deposit_gas_usd"]), Decimal(after["fixed_cost_usd"])) == (gas_usd, gas_usd + Decimal("0.25"))
