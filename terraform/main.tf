@@ -47,11 +47,14 @@ locals {
     },
     var.reconciliation == null || var.operations_job == null ? {} : {
       reconciliation = {
-        image       = var.operations_job.image
-        own_secrets = { for secret in var.reconciliation.node_secret[*] : "ETHEREUM_RPC_URL" => secret }
-        schedule    = var.reconciliation.schedule
-        secrets     = concat(local.database_secrets, ["CHANGENOW_API_KEY", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS"])
-        words       = ["reconcile", "--log"]
+        image = var.operations_job.image
+        own_secrets = merge(
+          { for secret in var.reconciliation.list_key_secret[*] : "CHANGENOW_PRIVATE_API_KEY" => secret },
+          { for secret in var.reconciliation.node_secret[*] : "ETHEREUM_RPC_URL" => secret },
+        )
+        schedule = var.reconciliation.schedule
+        secrets  = concat(local.database_secrets, ["CHANGENOW_API_KEY", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS"])
+        words    = ["reconcile", "--log"]
       }
     },
   )

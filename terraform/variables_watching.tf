@@ -79,12 +79,14 @@ variable "notification_channels" {
 variable "reconciliation" {
   description = <<-EOT
     Runs the verb reconcile each night, in a job like operations_job's (which it needs): every batch with ChangeNow
-    and, where node_secret names a secret that holds the address of an Ethereum node, with the chain. What nobody has
-    explained is told to the channels of errors. The schedule is in the form of cron. Null runs none.
+    and, where node_secret names a secret that holds the address of an Ethereum node, with the chain. list_key_secret
+    names the secret of the private key that ChangeNow's list wants of a partner who has one. What nobody has explained
+    is told to the channels of errors. The schedule is in the form of cron. Null runs none.
   EOT
   type = object({
-    node_secret = optional(string)
-    schedule    = optional(string, "20 3 * * *")
+    list_key_secret = optional(string)
+    node_secret     = optional(string)
+    schedule        = optional(string, "20 3 * * *")
   })
   default = null
 

@@ -42,6 +42,23 @@ FROM operator_acts
 WHERE act = 'reconcile settled' AND batch_conversion_id = ANY(CAST(:batch_conversion_ids AS uuid[]))
 ORDER BY id;
 
+-- name: get_first_batch_time
+-- When our first batch was opened: what ChangeNow made before it is none of ours.
+SELECT MIN(created_at) AT TIME ZONE 'UTC' AS first_at FROM batch_conversions WHERE opened_because IS NOT NULL;
+
+-- name: list_known_exchanges
+-- Which of these exchanges are a batch's, whoever opened it.
+SELECT cn_api_id FROM batch_conversions WHERE cn_api_id = ANY(CAST(:cn_api_ids AS varchar[]));
+
+-- name: list_settled_exchange
+-- What people have dealt with of an exchange that no batch knows.
+SELECT detail
+FROM operator_acts
+WHERE act = 'reconcile settled'
+    AND batch_conversion_id IS NULL
+    AND CAST(detail AS jsonb) ->> 'cn_api_id' = CAST(:cn_api_id AS varchar)
+ORDER BY id;
+
 -- name: list_claimed_payouts
 -- The batches to which payouts on the chain belong already.
 SELECT batch_conversion_id, payout_hash, payout_log_index

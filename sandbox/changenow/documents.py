@@ -100,3 +100,39 @@ def exchange_document(exchange: Exchange) -> dict[str, Any]:
         "repeatedExchangesInfo": [],
         "originalExchangeInfo": None,
     }
+
+
+def listed_document(exchange: Exchange) -> dict[str, Any]:
+    """An exchange as the list shows it, under other names than by-id: its id there is requestId."""
+    document = exchange_document(exchange)
+    return {
+        "createdAt": document["createdAt"],
+        "updatedAt": document["updatedAt"],
+        "exchangeId": f"internal-{exchange.id}",
+        "requestId": exchange.id,
+        "status": exchange.status,
+        "validUntil": None,
+        "flow": "standard",
+        "payin": _side(document, "from", exchange.pair.from_currency, "payin"),
+        "payout": _side(document, "to", exchange.pair.to_currency, "payout"),
+        "refund": {
+            "currency": exchange.pair.from_currency,
+            "address": exchange.refund_address,
+            "extra_id": None,
+            "hash": exchange.refund_hash,
+        },
+        "partnerInfo": {"commission": None, "userId": None, "payload": None},
+    }
+
+
+def _side(document: dict[str, Any], end: str, currency: str, transfer: str) -> dict[str, Any]:
+    """One end of an exchange: what was sent, or what was paid out."""
+    return {
+        "currency": currency,
+        "network": "eth",
+        "address": document[f"{transfer}Address"],
+        "extraId": None,
+        "amount": document[f"amount{end.capitalize()}"],
+        "expectedAmount": document[f"expectedAmount{end.capitalize()}"],
+        "hash": document[f"{transfer}Hash"],
+    }

@@ -59,6 +59,11 @@ class Office:
         with self._lock:
             return [self.exchange(exchange_id) for exchange_id in self._exchanges]
 
+    def forget_all(self) -> None:
+        """Know of no exchange any more."""
+        with self._lock:
+            self._exchanges.clear()
+
     def exchange(self, exchange_id: str) -> Exchange:
         """The record of one exchange as it is now; KeyError when there is none."""
         with self._lock:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from sandbox.changenow.documents import created_document, estimate_document, exchange_document, pair_document
+from sandbox.changenow.documents import (
+    created_document,
+    estimate_document,
+    exchange_document,
+    listed_document,
+    pair_document,
+)
+from sandbox.changenow.listing import list_exchanges
 from sandbox.changenow.market import Market, Pair
 from sandbox.changenow.office import Office
 from sandbox.changenow.requests import RefusedError, address_of, amount_of, check_flow, object_of, pair_of, type_of
@@ -67,6 +74,11 @@ def _by_id(office: Office, request: Request) -> Answer:
     return Answer(200, document | {"amountTo": None} if office.hides_amounts else document)
 
 
+def _list(office: Office, request: Request) -> Answer:
+    count, page = list_exchanges(office.exchanges, request.query)
+    return Answer(200, {"count": count, "exchanges": [listed_document(exchange) for exchange in page]})
+
+
 def _check_range(market: Market, pair: Pair, amount: Decimal) -> None:
     minimum, maximum = market.minimum(pair), market.maximum(pair)
     if amount < minimum:
@@ -82,6 +94,8 @@ class Path:
     answer: Callable[[Office, Request], Answer]
     status_without_key: int
     code_without_key: str
+    is_private: bool = False
+    """Refused to the ordinary key once the partner has been given a private one."""
 
     def check_key(self, request: Request, api_key: str) -> None:
         """Refuse a request without the key."""
@@ -95,4 +109,5 @@ PATHS: Final = {
     "GET /exchange/min-amount": Path(_min_amount, 401, "unauthorized"),
     "POST /exchange": Path(_create, 403, "invalid_api_key"),
     "GET /exchange/by-id": Path(_by_id, 403, "invalid_api_key"),
+    "GET /exchanges": Path(_list, 403, "forbidden", is_private=True),
 }

@@ -1,4 +1,4 @@
-"""ChangeNow v2 on loopback: estimates, range, and exchanges that live from new to finished.
+"""ChangeNow v2 on loopback: estimates, range, the partner's list, and exchanges that live from new to finished.
 
     with ChangeNow() as changenow:
         changenow.next_amount_to = Decimal("48.50")       # what the next exchange to finish pays out
@@ -34,6 +34,7 @@ class ChangeNow(Office, HttpServer):
         Office.__init__(self, market or Market(), schedule or Schedule(), clock)
         HttpServer.__init__(self, port)
         self.api_key = api_key
+        self.private_api_key: str | None = None
 
     def answer(self, request: Request) -> Answer:
         """What the path called says, or ChangeNow's error body."""
@@ -43,7 +44,7 @@ class ChangeNow(Office, HttpServer):
                 return CONTROLS[name](self, request)
             if name in PATHS:
                 path = PATHS[name]
-                path.check_key(request, self.api_key)
+                path.check_key(request, (self.private_api_key if path.is_private else None) or self.api_key)
                 return path.answer(self, request)
         except RefusedError as refusal:
             return refusal.answer

@@ -24,6 +24,7 @@ ATTEMPTS_MAX: Final = 4
 PAUSE_S: Final = 0.3  # before the second attempt; twice that before the third, ...
 RETRY_AFTER_MAX_S: Final = 5
 READ_BYTES: Final = 64 * 1024
+CONNECTIONS_KEPT: Final = 12  # to one peer; how many are open at once is the callers' affair
 PASSING: Final = frozenset({429, 500, 502, 503, 504})
 NOT_TAKEN: Final = frozenset({429})  # of those, what says that nothing was done
 
@@ -60,7 +61,7 @@ class TimedHttp:
     def __init__(self, within_s: float, *, answer_bytes_max: int) -> None:
         self._within_s = within_s
         self._answer_bytes_max = answer_bytes_max
-        self._pools = urllib3.PoolManager(maxsize=4)
+        self._pools = urllib3.PoolManager(maxsize=CONNECTIONS_KEPT)
         self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
     def ask(self, question: Question) -> Answer:

@@ -1,5 +1,7 @@
 """What a comparison can find, each in one word, with what each of the three says."""
 
+import json
+import shlex
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,16 +83,53 @@ class Finding:
 
 @dataclass(frozen=True)
 class Found:
-    """What came of one batch: *verdict* is matched, open or differs."""
+    """What came of one batch, or of an exchange that no batch knows: *verdict* is matched, open or differs."""
 
-    number: int
-    batch_conversion_id: uuid.UUID
+    number: int | None
+    batch_conversion_id: uuid.UUID | None
     verdict: str
     findings: tuple[Finding, ...] = ()
     settled: int = 0
     """Findings that a person has dealt with, which are not among the others."""
     note: str = ""
     """Why it could not be compared in full, where that is so."""
+    cn_api_id: str | None = None
+    """The exchange, where there is no batch."""
+
+    @property
+    def name(self) -> str:
+        """What it is called on record."""
+        return str(self.batch_conversion_id or self.cn_api_id)
+
+    @property
+    def short(self) -> str:
+        """What it is called in a line for a reader."""
+        return f"exchange {self.cn_api_id}" if self.cn_api_id else f"#{self.number} {self.name[:8]}"
+
+    @property
+    def hints(self) -> list[str]:
+        """What can be typed about it."""
+        if self.cn_api_id:
+            exchange = shlex.quote(self.cn_api_id)
+            return [f"when it is dealt with: ./microbatch reconcile --settled-exchange {exchange} --why REASON"]
+        short = self.name[:8]
+        settled = f"when it is dealt with: ./microbatch reconcile --settled {short} --why REASON"
+        return [f"look: ./microbatch batch {short}", settled]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Its names for a JSON document."""
+        return {
+            "batch_number": self.number,
+            "batch_conversion_id": self.batch_conversion_id,
+            "cn_api_id": self.cn_api_id,
+        }
+
+
+def read_settled(detail: str) -> list[Mapping[str, Any]]:
+    """Read the findings that an act on record has dealt with."""
+    findings: list[Mapping[str, Any]] = json.loads(detail)["findings"]
+    return findings
 
 
 MATCHED: Final = "matched"

@@ -35,7 +35,7 @@ def write_line(report: Report) -> None:
 
 def _fields(report: Report) -> dict[str, Any]:
     """The sums, flat: counts as numbers, so that a metric can read them, lists as text."""
-    named = [f"{finding.word} {found.batch_conversion_id}" for found, finding in report.listed[:NAMED_MAX]]
+    named = [f"{finding.word} {found.name}" for found, finding in report.listed[:NAMED_MAX]]
     return {
         "batches": report.batches,
         **report.verdicts,
@@ -44,6 +44,8 @@ def _fields(report: Report) -> dict[str, Any]:
         **{f"{word}_findings": report.words[word] for word in Word},
         "deposit_gas_eth": report.gas_eth,
         "sources": ", ".join(report.sources),
+        "exchanges_listed": report.foreign.listed,
+        "list_refused": report.foreign.refusal,
         "not_asked": "; ".join(report.notes),
         "first_findings": ", ".join(named),
     }

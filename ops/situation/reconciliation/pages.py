@@ -1,6 +1,8 @@
-"""Batches compared a page at a time: bounded memory, bounded calls at once, each page on record before the next."""
+"""Batches compared a page at a time: bounded memory, bounded calls at once, each page on record before the next.
 
-import json
+ChangeNow is asked at a bounded pace, which is what takes the time: about the next page while this one is compared.
+"""
+
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -11,14 +13,15 @@ from typing import Any, Final
 from ops.outside.ethereum import Transfer
 from ops.situation.reconciliation.accounts import Accounts, OnChain, OurBatch, Sighting
 from ops.situation.reconciliation.comparison import PAYOUT, compare, find_transfer, is_waiting
-from ops.situation.reconciliation.findings import DIFFERS, MATCHED, OPEN, Finding, Found, Word
+from ops.situation.reconciliation.findings import DIFFERS, MATCHED, OPEN, Finding, Found, Word, read_settled
 from ops.situation.reconciliation.second_deposits import around, find_block, find_payments, group_by_receiver
 from ops.situation.reconciliation.sources import Sources
 from shared.errors import Unavailable
 from shared.outside.database import Database, Transaction
 
 PAGE_BATCHES: Final = 100
-CALLS_AT_ONCE: Final = 4  # as many connections as are kept
+QUESTIONS_AT_ONCE: Final = 8  # so that peers who take a third of a second each keep up with the pace
+SEARCHES_AT_ONCE: Final = 4  # with them as many connections as are kept
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,16 @@ class Page:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A page of batches about which the others are being asked."""
+
+    batches: Sequence[OurBatch]
+    answers: Iterator[Compared]
+    finalized: int | None
+    note: str
+
+
 class Comparison:
     """One run over the batches of a selection."""
 
@@ -68,11 +81,12 @@ class Comparison:
 
     def pages(self, selection: Selection) -> Iterator[Page]:
         """Compare page after page."""
-        after = 0
-        with ThreadPoolExecutor(CALLS_AT_ONCE) as executor:
-            while batches := self._read(selection, after):
-                yield self._compare(batches, executor)
-                after = batches[-1].number
+        with ThreadPoolExecutor(QUESTIONS_AT_ONCE) as questions, ThreadPoolExecutor(SEARCHES_AT_ONCE) as searches:
+            asked = self._ask_about(self._read(selection, 0), questions)
+            while asked.batches:
+                following = self._ask_about(self._read(selection, asked.batches[-1].number), questions)
+                yield self._compare(asked, searches)
+                asked = following
 
     def _read(self, selection: Selection, after: int) -> list[OurBatch]:
         rows = self._database.rows(
@@ -87,11 +101,14 @@ class Comparison:
         )
         return [OurBatch(**row) for row in rows]
 
-    def _compare(self, batches: Sequence[OurBatch], executor: Executor) -> Page:
-        finalized, note = self._finalized()
-        compared = list(executor.map(lambda ours: self._ask(ours, finalized), batches))
-        if finalized is not None:
-            compared, note = self._with_second_deposits(compared, executor, finalized)
+    def _ask_about(self, batches: Sequence[OurBatch], executor: Executor) -> _Asked:
+        finalized, note = self._finalized() if batches else (None, "")
+        return _Asked(batches, executor.map(lambda ours: self._ask(ours, finalized), batches), finalized, note)
+
+    def _compare(self, asked: _Asked, executor: Executor) -> Page:
+        compared, note = list(asked.answers), asked.note
+        if asked.finalized is not None:
+            compared, note = self._with_second_deposits(compared, executor, asked.finalized)
         with self._database.transaction() as transaction:
             found = list(self._conclude(transaction, compared))
         return Page(found, compared, note)
@@ -190,8 +207,7 @@ def _claimed_twice(transfer: Transfer | None, owner: uuid.UUID) -> Finding:
 def _read_settled(transaction: Transaction, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Mapping[str, Any]]]:
     settled: dict[uuid.UUID, list[Mapping[str, Any]]] = {}
     for row in transaction.rows("list_settled_findings", batch_conversion_ids=list(ids)):
-        findings = json.loads(row["detail"])["findings"]
-        settled.setdefault(row["batch_conversion_id"], []).extend(findings)
+        settled.setdefault(row["batch_conversion_id"], []).extend(read_settled(row["detail"]))
     return settled
 
 

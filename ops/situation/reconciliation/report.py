@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from ops.command_line.exits import Exit
-from ops.command_line.text import count, shown
+from ops.command_line.text import count, shown, visible
 from ops.situation.reconciliation.findings import DIFFERS, MATCHED, OPEN, TITLES, Finding, Found, Word
+from ops.situation.reconciliation.foreign import Foreign
 from ops.situation.reconciliation.pages import Compared, Page
 
 LISTED_MAX: Final = 1000
@@ -28,21 +29,34 @@ class Report:
     listed: list[tuple[Found, Finding]] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     gas_eth: Decimal = Decimal(0)
+    foreign: Foreign = field(default_factory=Foreign)
 
     def add(self, page: Page) -> None:
         """Take in what came of a page."""
-        if page.note:
-            self.notes[page.note] += 1
         for found in page.found:
             self.verdicts[found.verdict] += 1
-            self.settled += found.settled
-            if found.note:
-                self.notes[found.note] += 1
-            for finding in found.findings:
-                self.words[finding.word] += 1
-                if len(self.listed) < LISTED_MAX:
-                    self.listed.append((found, finding))
+            self._take(found)
+        self._note(page.note)
         self.gas_eth += sum(map(_gas, page.compared), Decimal(0))
+
+    def add_foreign(self, foreign: Foreign) -> None:
+        """Take in what ChangeNow's list names beside the batches."""
+        self.foreign = foreign
+        for found in foreign.found:
+            self._take(found)
+        self._note(foreign.note)
+
+    def _take(self, found: Found) -> None:
+        self.settled += found.settled
+        self._note(found.note)
+        for finding in found.findings:
+            self.words[finding.word] += 1
+            if len(self.listed) < LISTED_MAX:
+                self.listed.append((found, finding))
+
+    def _note(self, note: str) -> None:
+        if note:
+            self.notes[note] += 1
 
     @property
     def batches(self) -> int:
@@ -72,6 +86,8 @@ class Report:
             "unexplained": self.unexplained,
             "findings_by_word": {word: self.words[word] for word in Word},
             "deposit_gas_eth": self.gas_eth,
+            "exchanges_listed": self.foreign.listed,
+            "list_refused": self.foreign.refusal or None,
             "not_asked": dict(self.notes),
         }
 
@@ -81,7 +97,7 @@ class Report:
         return {
             "reconciled_at": self.reconciled_at,
             **self.sums,
-            "findings": [_document(found, finding) for found, finding in self.listed],
+            "findings": [found.facts | finding.facts for found, finding in self.listed],
             "findings_left_out": self.words.total() - len(self.listed),
         }
 
@@ -95,6 +111,10 @@ class Report:
         yield told if len(self.sources) == 3 else f"{told} (two of three: ETHEREUM_RPC_URL is not set)"
         dealt = f", {self.settled} findings dealt with" if self.settled else ""
         yield f"{self.verdicts[MATCHED]} matched, {self.verdicts[OPEN]} still open, {self.verdicts[DIFFERS]} not{dealt}"
+        if self.foreign.refusal:
+            yield f"ChangeNow keeps its list from this key ({visible(self.foreign.refusal)}): no other exchange is seen"
+        elif self.foreign.listed:
+            yield f"{count(self.foreign.listed, 'exchange')} in ChangeNow's list looked through"
 
     def _found(self) -> Iterator[str]:
         for word, title in TITLES.items():
@@ -102,26 +122,16 @@ class Report:
                 continue
             yield f"{title}: {self.words[word]}"
             told = [(found, finding) for found, finding in self.listed if finding.word is word][:TOLD_MAX]
-            yield from (f"  #{found.number} {_short(found)}  {finding.text}" for found, finding in told)
+            yield from (f"  {found.short}  {finding.text}" for found, finding in told)
             if self.words[word] > len(told):
                 yield f"  and {self.words[word] - len(told)} more: --json"
 
     def _foot(self) -> Iterator[str]:
-        yield from (f"not asked: {note} ({number})" for note, number in self.notes.items())
+        yield from (f"not asked: {visible(note)} ({number})" for note, number in self.notes.items())
         if self.gas_eth:
             yield f"gas of the deposits, as paid: {shown(self.gas_eth)} ETH"
         if self.listed:
-            name = _short(self.listed[0][0])
-            yield f"look: ./microbatch batch {name}"
-            yield f"when it is dealt with: ./microbatch reconcile --settled {name} --why REASON"
-
-
-def _short(found: Found) -> str:
-    return str(found.batch_conversion_id)[:8]
-
-
-def _document(found: Found, finding: Finding) -> dict[str, Any]:
-    return {"batch_number": found.number, "batch_conversion_id": found.batch_conversion_id, **finding.facts}
+            yield from self.listed[0][0].hints
 
 
 def _gas(one: Compared) -> Decimal:

@@ -6,7 +6,7 @@ from typing import Final
 from ops.command_line.failures import NotDone
 from ops.outside.environment import optional
 from ops.outside.ethereum import Node
-from ops.outside.exchange import open_exchange
+from ops.outside.exchange import open_exchange, open_list
 from ops.situation.reconciliation.comparison import Wallet
 from ops.situation.reconciliation.sources import Sources
 from shared.environment import (
@@ -16,6 +16,7 @@ from shared.environment import (
     parse_ethereum_address,
     parse_http_url,
     parse_seconds,
+    parse_secret,
     read_settings,
 )
 from shared.errors import Unavailable
@@ -32,6 +33,13 @@ SETTINGS: Final = (
         parse_http_url,
         Need.OPTIONAL,
     ),
+    Setting(
+        "CHANGENOW_PRIVATE_API_KEY",
+        "the key that ChangeNow's list wants of a partner who has one",
+        _READER,
+        parse_secret,
+        Need.OPTIONAL,
+    ),
     Setting("ETHEREUM_CHAIN_ID", "the chain that the node has to be of", _READER, parse_count, default="1"),
     Setting(
         "USDT_CONTRACT_ADDRESS",
@@ -43,6 +51,7 @@ SETTINGS: Final = (
     Setting("ETHEREUM_TIMEOUT_S", "how long the node may take for one answer", _READER, parse_seconds, default="10"),
 )
 RPC_URL: Final = "ETHEREUM_RPC_URL"
+LIST_KEY: Final = "CHANGENOW_PRIVATE_API_KEY"
 
 
 def open_sources() -> Sources:
@@ -51,6 +60,7 @@ def open_sources() -> Sources:
     node = Node(values[RPC_URL], values["ETHEREUM_TIMEOUT_S"]) if values[RPC_URL] else None
     sources = Sources(
         exchange=open_exchange(),
+        exchanges=open_list(values[LIST_KEY]),
         node=node,
         wallet=Wallet(values["HOST_WALLET_USDT_ADDRESS"].lower(), values["USDT_CONTRACT_ADDRESS"].lower()),
         payer=values["HOST_WALLET_ETH_ADDRESS"].lower(),
@@ -62,7 +72,7 @@ def open_sources() -> Sources:
 
 def secrets() -> tuple[str, ...]:
     """What must never stand in a log: a node's address often holds a key."""
-    return tuple(filter(None, (optional(RPC_URL), optional("CHANGENOW_API_KEY"))))
+    return tuple(filter(None, map(optional, (RPC_URL, LIST_KEY, "CHANGENOW_API_KEY"))))
 
 
 def _require_chain(sources: Sources, chain_id: int) -> None:

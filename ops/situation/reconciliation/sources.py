@@ -2,11 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, TypeVar
 
 from ops.outside.ethereum import Node, NodeRefused
+from ops.outside.exchange_list import ExchangeList, Listed
 from ops.situation.reconciliation.accounts import OnChain, OurBatch, Sighting, same_hash
 from ops.situation.reconciliation.comparison import Wallet
 from shared.errors import ExchangeRefused, Unavailable
@@ -16,7 +18,7 @@ from shared.outside.changenow import ChangeNow
 T = TypeVar("T")
 
 QUESTIONS_PER_S: Final = 25  # ChangeNow takes 30 from all that have the key; the functions ask as well
-FAILURES_MAX: Final = 5  # in a row
+FAILURES_MAX: Final = 10  # in a row; more than are asked at once
 
 
 class SourceAway(Unavailable):
@@ -72,6 +74,7 @@ class Sources:
     """The two others, and where payouts have to arrive; without *node* the chain is not asked."""
 
     exchange: ChangeNow
+    exchanges: ExchangeList
     node: Node | None
     wallet: Wallet
     payer: str
@@ -88,6 +91,10 @@ class Sources:
                 return None
             raise Unavailable(f"ChangeNow does not tell of {cn_api_id}: {refusal.code}") from refusal
 
+    def list_exchanges(self, since: datetime, until: datetime | None, offset: int) -> Sequence[Listed]:
+        """Read a page of ChangeNow's list; raises ListRefused where the key may not."""
+        return self.to_changenow.ask(lambda: self.exchanges.read_page(since, until, offset))
+
     def finalized_block(self) -> int:
         """Ask which block is the newest that stays."""
         return self.ask_chain(Node.finalized_block)
@@ -100,7 +107,7 @@ class Sources:
         refund = same_hash(state.refund_hash) if state and state.is_refunded else None
         return OnChain(
             deposit=self._sight(deposit, finalized) if deposit else None,
-            payout=self._sight(payout, finalized) if payout else None,
+            payout=self._sight(payout, finalized, is_amount_wanted=False) if payout else None,
             refund=self._sight(refund, finalized) if refund else None,
         )
 
@@ -113,7 +120,10 @@ class Sources:
         except NodeRefused as refusal:
             raise Unavailable(str(refusal)) from refusal
 
-    def _sight(self, tx_hash: str, finalized: int) -> Sighting:
+    def _sight(self, tx_hash: str, finalized: int, *, is_amount_wanted: bool = True) -> Sighting:
+        """Look for one transaction; where only its logs count, what it sent tells no more than that it waits."""
         receipt = self.ask_chain(lambda node: node.receipt(tx_hash))
-        payment = self.ask_chain(lambda node: node.payment(tx_hash))
+        payment = None
+        if is_amount_wanted or receipt is None:
+            payment = self.ask_chain(lambda node: node.payment(tx_hash))
         return Sighting(tx_hash, payment, receipt, is_final=receipt is not None and receipt.block <= finalized)

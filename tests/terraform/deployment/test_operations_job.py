@@ -120,7 +120,8 @@ def test_the_planned_job_reaches_what_it_needs(private: dict[str, Any]) -> None:
 
 def test_a_reconciliation_runs_each_night_and_is_heard(offline: Terraform) -> None:
     """With its own account and no more secrets than it reads; what it writes at WARNING or above reaches a person."""
-    given = ("-var-file=examples/private-database.tfvars", '-var=reconciliation={node_secret="NODE"}')
+    reconciliation = '-var=reconciliation={node_secret="NODE", list_key_secret="LIST_KEY"}'
+    given = ("-var-file=examples/private-database.tfvars", reconciliation)
     plan = offline.plan("nightly.tfplan", *given)
     (schedule,) = of_type(plan, 'module.operations["reconciliation"].google_cloud_scheduler_job').values()
     target = schedule["http_target"][0]
@@ -135,7 +136,10 @@ def test_a_reconciliation_runs_each_night_and_is_heard(offline: Terraform) -> No
     grants = of_type(plan, "google_secret_manager_secret_iam_member.accessor")
     read = {one.split('"')[1].partition("/")[2] for one in grants if '"reconciliation/' in one}
     secrets = {"CHANGENOW_API_KEY", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS"}
-    assert read == secrets | {"DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET", "NODE"}
+    database = {"DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET"}
+    assert read == secrets | database | {"LIST_KEY", "NODE"}
+    given_as = {one["name"] for one in planned["env"] if one["value_source"]}
+    assert {"CHANGENOW_PRIVATE_API_KEY", "ETHEREUM_RPC_URL"} <= given_as
     ((_, policy),) = of_type(plan, "google_monitoring_alert_policy.reconciliation").items()
     text = policy["conditions"][0]["condition_matched_log"][0]["filter"]
     resource = {"type": "cloud_run_job", "labels": {"job_name": "micro-batch-reconciliation"}}

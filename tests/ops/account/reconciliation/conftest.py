@@ -23,10 +23,12 @@ def node() -> Iterator[ChainNode]:
 
 @pytest.fixture
 def history(rig: Rig, node: ChainNode) -> Iterator[History]:
-    """No batch yet; ChangeNow is without a chain again afterwards."""
+    """No batch yet, and no exchange; ChangeNow is without a chain again afterwards."""
+    rig.peers.exchange.forget_all()
     yield History(rig, node)
     rig.peers.exchange.coins = MadeUpCoins()
     rig.peers.exchange.schedule = Schedule()
+    rig.peers.exchange.private_api_key = None
 
 
 @pytest.fixture

@@ -86,14 +86,18 @@ class History:
             known |= {"deposit_eth": exchange.amount_from, "payin_hash": _deposit(exchange), "deposit_lost_at": now}
         return self._keep(exchange, age, **known | facts)
 
+    def pay_foreign(self, *, deposits: int = 1, payout_address: str = WALLET_USDT) -> Exchange:
+        """An exchange made with our key that no batch of ours knows."""
+        return self._pay(deposits, payout_address)
+
     def revive(self, swap: Swap, fault: PayoutFault | None = None) -> Exchange:
         """Let ChangeNow pay out after all."""
         self.treasury.next_fault = fault
         self.changenow.revive(swap.exchange.id)
         return self.changenow.exchange(swap.exchange.id)
 
-    def _pay(self, deposits: int) -> Exchange:
-        exchange = self.changenow.open_exchange(ETH_TO_USDT, ETH, WALLET_USDT, HOST.address)
+    def _pay(self, deposits: int, payout_address: str = WALLET_USDT) -> Exchange:
+        exchange = self.changenow.open_exchange(ETH_TO_USDT, ETH, payout_address, HOST.address)
         self.changenow.exchange(exchange.id)
         for _ in range(deposits):
             self.node.ledger.send(HOST.address, exchange.payin_address, value_wei=int(ETH.scaleb(18)), gas=21_000)
