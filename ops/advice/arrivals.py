@@ -30,21 +30,24 @@ class Arrivals:
     amounts: Sequence[int] = field(repr=False)
     interval: timedelta = CHECK_INTERVAL
 
-    sums: Sequence[int] = field(init=False, repr=False)
+    interval_us: int = field(init=False, repr=False, compare=False)
+    """The time between two checks, in microseconds."""
+    sums: Sequence[int] = field(init=False, repr=False, compare=False)
     """What the first n payments are together; one longer than the payments."""
-    moments: Sequence[int] = field(init=False, repr=False)
+    moments: Sequence[int] = field(init=False, repr=False, compare=False)
     """The same of amount times instant, from which waiting follows by one subtraction."""
-    ticks: Sequence[int] = field(init=False, repr=False)
+    ticks: Sequence[int] = field(init=False, repr=False, compare=False)
     """The first check that sees each payment, counted in intervals since 1970."""
-    seen: Sequence[int] = field(init=False, repr=False)
+    seen: Sequence[int] = field(init=False, repr=False, compare=False)
     """How many payments that check sees, this one and all before it included."""
 
     def __post_init__(self) -> None:
         products = (amount * instant for amount, instant in zip(self.amounts, self.instants_us, strict=True))
-        interval_us = self.interval_us
+        interval_us = self.interval // MICROSECOND
         ticks = [-(-instant // interval_us) for instant in self.instants_us]
         seen_by = {tick: count for count, tick in enumerate(ticks, start=1)}
         for name, value in {
+            "interval_us": interval_us,
             "sums": list(accumulate(self.amounts, initial=0)),
             "moments": list(accumulate(products, initial=0)),
             "ticks": ticks,
@@ -54,11 +57,6 @@ class Arrivals:
 
     def __len__(self) -> int:
         return len(self.instants_us)
-
-    @property
-    def interval_us(self) -> int:
-        """The time between two checks, in microseconds."""
-        return self.interval // MICROSECOND
 
     @property
     def span(self) -> timedelta:
@@ -90,7 +88,7 @@ def sorted_arrivals(payments: Iterable[tuple[int, int]], interval: timedelta = C
         raise ValueImpossible("there is no payment to replay")
     if ordered[0][1] <= 0 or min(amount for _, amount in ordered) <= 0:
         raise ValueImpossible("a payment is not above 0")
-    return Arrivals([instant for instant, _ in ordered], [amount for _, amount in ordered], interval)
+    return Arrivals(tuple(instant for instant, _ in ordered), tuple(amount for _, amount in ordered), interval)
 
 
 def read_csv(file: Path, interval: timedelta = CHECK_INTERVAL) -> Arrivals:

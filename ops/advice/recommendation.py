@@ -22,6 +22,10 @@ from ops.advice.replay import Levers, confirm, outcome, replay, waits_us
 from shared.errors import ValueImpossible
 from shared.model.policy import CostRatio
 
+SWAP_COST_USD: Final = Decimal("2.00")
+"""What a swap is taken to cost where none was ever told."""
+WAITING_PCT: Final = Decimal("0.1")
+"""What an hour costs of what waits, where nobody says anything else."""
 AGES_HOURS: Final = (None, 2, 4, 8, 12, 24, 48, 72, 120, 168)
 THRESHOLDS: Final = 30
 SPREAD: Final = 16

@@ -30,6 +30,11 @@ LEVERS: Final = (
     Command("./microbatch policy pause", "no new batches until it is resumed"),
     Command("./microbatch policy resume", "new batches again"),
 )
+ADVICE: Final = (
+    Command("./microbatch threshold recommend", "the same, as text"),
+    Command("./microbatch threshold recommend --longest-wait 24", "where nobody may wait longer than a day"),
+    Command("./microbatch threshold recommend --apply", "set what is cheapest, once agreed to"),
+)
 CHECKS: Final = (Command("./microbatch checks --summary", "by reason, of the last 24 hours"),)
 PENDING: Final = (
     Command("./microbatch pending --sort rate", "the payment whose ETH is furthest from the others first"),

@@ -12,6 +12,7 @@ from ops.command_line.failures import NotDone
 from ops.command_line.text import count
 from ops.pages.rendering import STYLE, Links, Page, render
 from ops.pages.section import Section
+from ops.pages.sections import recommendation
 from ops.pages.sections.figures import read_figures_section
 from ops.pages.sections.lists import read_batches, read_checks, read_levers, read_pending
 from ops.pages.sections.lives import read_batch_section, read_payment_section
@@ -50,7 +51,12 @@ def write_report(transaction: Transaction, now: datetime, wanted: Wanted, tell: 
 def _lists(transaction: Transaction, now: datetime, wanted: Wanted, tell: Tell) -> list[Section]:
     tell("reading how things stand")
     situation = read_situation(transaction, now)
-    sections = [show_present(situation), read_figures_section(transaction, now, wanted.span, tell=tell)]
+    known = recommendation.read_payments(transaction, now, recommendation.SPAN)
+    sections = [
+        show_present(situation),
+        read_figures_section(transaction, now, wanted.span, tell=tell),
+        recommendation.show_recommendation(known, recommendation.SPAN, tell=tell),
+    ]
     tell("reading batches, checks, payments and acts")
     return [
         *sections,

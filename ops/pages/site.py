@@ -18,6 +18,7 @@ from ops.command_line.failures import NotDone, explain
 from ops.pages.figures.pending import draw_pending
 from ops.pages.rendering import STYLE, Page, render
 from ops.pages.section import Section
+from ops.pages.sections import recommendation
 from ops.pages.sections.figures import SPANS, read_figures_section
 from ops.pages.sections.lists import read_batches, read_checks, read_levers, read_pending
 from ops.pages.sections.lives import read_batch_section, read_payment_section
@@ -44,6 +45,7 @@ HEADERS: Final = {
 NAVIGATION: Final = (
     ("now", "Now"),
     ("figures", "Figures"),
+    ("recommendation", "Recommendation"),
     ("batches", "Batches"),
     ("checks", "Checks"),
     ("pending", "Payments that wait"),
@@ -77,6 +79,13 @@ class Site:
         span = _choice("span", SPANS) or "month"
         with self._instant() as (transaction, now):
             return self._page(now, read_figures_section(transaction, now, span))
+
+    def recommendation(self) -> str:
+        """Which levers would have been cheapest; replayed once the transaction that read the payments is over."""
+        span = _choice("span", SPANS) or recommendation.SPAN
+        with self._instant() as (transaction, now):
+            known = recommendation.read_payments(transaction, now, span)
+        return self._page(now, recommendation.show_recommendation(known, span))
 
     def batches(self) -> str:
         """The newest batches."""
@@ -148,6 +157,7 @@ def make_application(database: Database, clock: Clock) -> Flask:
     views: dict[str, Callable[..., str | Response]] = {
         "/": site.now,
         "/figures": site.figures,
+        "/recommendation": site.recommendation,
         "/batches": site.batches,
         "/batch/<name>": site.batch,
         "/payment/<int:payment_id>": site.payment,

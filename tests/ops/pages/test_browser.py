@@ -16,7 +16,19 @@ from tests.ops.pages.browser import WANTED, find_chromium, running_chromium
 from tests.ops.pages.hostile import ENDLESS, HEBREW
 
 DESK, TELEPHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
-PATHS = ["/", "/figures", "/batches", "/batch/1", "/payment/1", "/checks", "/pending", "/held", "/levers", "/nowhere"]
+PATHS = [
+    "/",
+    "/figures",
+    "/recommendation",
+    "/batches",
+    "/batch/1",
+    "/payment/1",
+    "/checks",
+    "/pending",
+    "/held",
+    "/levers",
+    "/nowhere",
+]
 LOOKS: list[dict[str, Any]] = [
     {"viewport": DESK, "color_scheme": "light"},
     {"viewport": DESK, "color_scheme": "dark"},

@@ -19,7 +19,7 @@ from tests.ops.pages.records import Records
 
 ROOT = Path(__file__).resolve().parents[3]
 NOWHERE = "postgresql://user:hunter2222@127.0.0.1:9/name"
-LISTS = ("now", "figures", "batches", "checks", "pending", "held", "levers")
+LISTS = ("now", "figures", "recommendation", "batches", "checks", "pending", "held", "levers")
 
 
 @pytest.fixture

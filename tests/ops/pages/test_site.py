@@ -19,7 +19,18 @@ from tests.ops.conftest import Shell
 from tests.ops.pages.hostile import ENDLESS, HEBREW, QUOTES, RUN, TAGS, TEMPLATE
 from tests.ops.pages.markup import Markup, read_markup
 
-PATHS = ["/", "/figures?span=quarter", "/batches", "/batch/1", "/payment/1", "/checks", "/pending", "/held", "/levers"]
+PATHS = [
+    "/",
+    "/figures?span=quarter",
+    "/recommendation",
+    "/batches",
+    "/batch/1",
+    "/payment/1",
+    "/checks",
+    "/pending",
+    "/held",
+    "/levers",
+]
 TIMEOUT_S = 30
 SERIOUS = (
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
