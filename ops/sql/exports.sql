@@ -1,10 +1,12 @@
 -- name: open_export_payments
--- Payments in the order in which they came in, with what became of them.
+-- Payments in the order in which they came in, with what became of them. The server writes their times, as RFC 3339 has
+-- them: the driver takes longer to read one than for all else of a row.
 DECLARE export NO SCROLL CURSOR FOR
 SELECT
     payment.id AS payment_id,
     payment.client_id,
-    payment.created_at AT TIME ZONE 'UTC' AS created_at_utc,
+    COALESCE(REPLACE(to_char(payment.created_at, rfc3339.form), '.000000Z', 'Z'), CAST(payment.created_at AS text))
+        AS created_at_utc,
     payment.payment_amount_usd AS paid_usd,
     payment.accumulated_eth AS amount_usd,
     payment.conversion_status AS status,
@@ -12,12 +14,15 @@ SELECT
     payment.batch_conversion_id,
     CASE WHEN payment.conversion_status = 'completed' THEN payment.accumulated_amount_usdt END AS share_usdt,
     payment.conversion_tx_hash AS tx_hash,
-    batch.completed_at AT TIME ZONE 'UTC' AS completed_at_utc,
+    COALESCE(REPLACE(to_char(batch.completed_at, rfc3339.form), '.000000Z', 'Z'), CAST(batch.completed_at AS text))
+        AS completed_at_utc,
     payment.is_paid_out,
     payment.payout_batch_id,
-    payment.paid_out_at AT TIME ZONE 'UTC' AS paid_out_at_utc
+    COALESCE(REPLACE(to_char(payment.paid_out_at, rfc3339.form), '.000000Z', 'Z'), CAST(payment.paid_out_at AS text))
+        AS paid_out_at_utc
 FROM payout_accumulation AS payment
 LEFT JOIN batch_conversions AS batch ON batch.batch_conversion_id = payment.batch_conversion_id
+CROSS JOIN (SELECT 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"' AS form) AS rfc3339
 WHERE (CAST(:since AS timestamptz) IS NULL OR payment.created_at >= CAST(:since AS timestamptz) AT TIME ZONE 'UTC')
     AND (CAST(:until AS timestamptz) IS NULL OR payment.created_at < CAST(:until AS timestamptz) AT TIME ZONE 'UTC')
     AND (CAST(:client_id AS varchar) IS NULL OR payment.client_id = CAST(:client_id AS varchar))

@@ -3,13 +3,14 @@
 import csv
 import json
 import tracemalloc
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from ops.command_line.answers import rfc3339
 from sandbox.wire.tcp_proxy import TcpProxy
 from tests.ops.conftest import Shell
 from tests.rig import Rig
@@ -44,6 +45,24 @@ def test_payments_with_what_became_of_them(accounts: Rig, shell: Shell, tmp_path
     assert (rows[2]["share_usdt"], rows[2]["batch_number"], rows[2]["amount_usd"]) == ("", "", "3.25000000")
     assert rows[0]["created_at_utc"].endswith("Z")
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_times_are_written_as_everywhere(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
+    """By the server, as RFC 3339 has them: to the microsecond where there is one, and a time that is none as it is."""
+    second = datetime(2026, 11, 24, 9, 30, 7)  # noqa: DTZ001 - the column has no zone
+    times = (second, second.replace(microsecond=120_000), "infinity")
+    for payment, time in zip(accounts.payments(), times, strict=True):
+        accounts.sql("UPDATE payout_accumulation SET paid_out_at = %s WHERE id = %s", time, payment["id"])
+    assert shell("export", "payments", tmp_path / "p.csv").code == 0
+    rows = lines(tmp_path / "p.csv")
+    assert [row["created_at_utc"] for row in rows] == [
+        rfc3339(payment["created_at"].replace(tzinfo=UTC)) for payment in accounts.payments()
+    ]
+    assert [row["paid_out_at_utc"] for row in rows] == [
+        "2026-11-24T09:30:07Z",
+        "2026-11-24T09:30:07.120000Z",
+        "infinity",
+    ]
 
 
 def test_batches_and_acts(accounts: Rig, shell: Shell, tmp_path: Path) -> None:
