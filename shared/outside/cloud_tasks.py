@@ -51,16 +51,16 @@ class OrderQueue:
 
         request: dict[str, Any] = {"parent": self._queue, "task": self._task(batch_conversion_id, token, again)}
         deadline = Deadline(ORDER_WITHIN_S)
-        problem = ""
+        is_in_doubt = False
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 self._create_task(request, deadline)
             except AlreadyExists:
                 return False
             except OrderRefused as refusal:
-                raise OrderUnknown(str(refusal)) if problem else refusal from refusal.__cause__
-            except OrderUnknown as unknown:
-                problem = str(unknown)
+                raise OrderUnknown(str(refusal)) if is_in_doubt else refusal from refusal.__cause__
+            except OrderUnknown:
+                is_in_doubt = True
                 if attempt < ATTEMPTS_MAX and deadline.leaves(PAUSE_S * attempt):
                     self._sleep(PAUSE_S * attempt)
                     continue

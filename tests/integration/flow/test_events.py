@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from grpc import StatusCode
 from sandbox.google.pubsub.server import PubSub
 from sandbox.wire import faults
 from shared.errors import BatchConflict
+from shared.flow import events
 from shared.flow.callback import process_callback
 from shared.flow.check import run_check
+from shared.model.exchange import Phase
 from shared.outside.pubsub import EventPublisher
 from tests.rig import PROJECT, Rig
 
@@ -111,6 +114,34 @@ def test_a_payout_that_comes_too_late_is_told_at_once(rig: Rig, topic: PubSub) -
     with pytest.raises(BatchConflict):
         process_callback(rig.callback_dependencies, rig.response(batch, "24.80"))
     assert told(topic) == ["batch.created", "batch.paid_late"]
+
+
+def test_a_turn_has_an_end(rig: Rig, topic: PubSub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there is no time for goes out in the next turn; a turn that has any left goes on."""
+    monkeypatch.setattr(events, "PUBLISHING_WITHIN_S", 0)
+    open_batch(rig)
+    assert told(topic) == []
+    monkeypatch.setattr(events, "PUBLISHING_WITHIN_S", 1)
+    run_check(rig.check_dependencies, forced=False)
+    assert told(topic) == ["batch.created"]
+
+
+def test_facts_are_written_for_any_reader(rig: Rig) -> None:
+    """Amounts in digits, counts as numbers, what is not known as null, all else as text."""
+    batch_id = open_batch(rig)["batch_conversion_id"]
+    facts = {
+        "batch_conversion_id": batch_id,
+        "amount": Decimal("1E-8"),
+        "payments": 2,
+        "hash": None,
+        "why": Phase.FAILED,
+    }
+    with rig.callback_dependencies.database.transaction() as transaction:
+        events.record(transaction, "batch.stuck", facts, rig.clock())
+    (row,) = rig.sql("SELECT data FROM batch_events WHERE event = 'batch.stuck'")
+    written = {"amount": "0.00000001", "payments": 2, "hash": None, "why": "Phase.FAILED"}
+    at = {"event": "batch.stuck", "occurred_at": rig.clock().isoformat(), "batch_conversion_id": str(batch_id)}
+    assert json.loads(row["data"]) == at | written
 
 
 def test_so_many_events_go_out_at_once(rig: Rig, topic: PubSub) -> None:
