@@ -15,6 +15,7 @@ from sandbox.changenow.requests import RefusedError, object_of
 from sandbox.wire.http_server import Answer, Request
 
 MARKET_FIELDS: Final = ("eth_price_usd", "fee_pct", "slippage_pct", "min_eth", "max_eth")
+AMOUNT_MAX: Final = 10**15  # beyond it no amount has its places
 VERBS: Final[dict[str, Callable[[Office, str, Decimal | None], object]]] = {
     "advance": lambda office, exchange_id, _: office.advance(exchange_id),
     "finish": lambda office, exchange_id, amount: office.finish(exchange_id, amount),
@@ -47,6 +48,9 @@ def _move_market(office: Office, request: Request) -> Answer:
         if body[name] is None and name != "max_eth":
             raise RefusedError(400, "not_valid_params", f"{name} needs a number")
     amounts = {name: _amount(body, name) for name in body}
+    price_usd = amounts.get("eth_price_usd")
+    if price_usd is not None and price_usd <= 0:
+        raise RefusedError(400, "not_valid_params", f"eth_price_usd is {price_usd}: it must be above 0")
     for name, amount in amounts.items():
         setattr(office.market, name, amount)
     return Answer(200, {name: getattr(office.market, name) for name in MARKET_FIELDS})
@@ -76,8 +80,8 @@ def _amount(body: dict[str, Any], name: str) -> Decimal | None:
         amount = Decimal(str(value))
     except InvalidOperation as error:
         raise RefusedError(400, "not_valid_params", f'{name} is "{value}": write a number such as 2500') from error
-    if not amount.is_finite():
-        raise RefusedError(400, "not_valid_params", f"{name} must be finite")
+    if not amount.is_finite() or abs(amount) > AMOUNT_MAX:
+        raise RefusedError(400, "not_valid_params", f"{name} must be a number of at most {AMOUNT_MAX}")
     return amount
 
 

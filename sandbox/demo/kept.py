@@ -15,7 +15,6 @@ from sandbox.demo.log_printer import LogPrinter
 from sandbox.drills.server import DrillServer
 from sandbox.processes.interrupts import Interrupts
 from sandbox.world.environment import function_environment
-from sandbox.world.function_process import FunctionError
 from sandbox.world.wishes import Wishes
 from sandbox.world.world import World
 from shared.outside.database import open_database
@@ -97,19 +96,12 @@ class _Watch:
     def run(self) -> NoReturn:
         while True:
             self._logs.print_new()
-            self._revive()
+            for line in self._world.functions.revive():
+                print(line, flush=True)
             if self._tick_s and time.monotonic() >= self._next_tick:
                 self._next_tick += self._tick_s
                 self._tick()
             time.sleep(LOOK_S)
-
-    def _revive(self) -> None:
-        for function in self._world.functions:
-            try:
-                if function.revive():
-                    print(f"{function.target.name} has died and was started again, as the platform does it", flush=True)
-            except FunctionError as error:
-                print(error, flush=True)
 
     def _tick(self) -> None:
         try:

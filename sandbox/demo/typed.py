@@ -111,6 +111,8 @@ def serve_functions(where: Addresses, interrupts: Interrupts) -> NoReturn:
             logs = LogPrinter(functions)
             while True:
                 logs.print_new()
+                for line in functions.revive():
+                    print(line, flush=True)
                 time.sleep(LOOK_S)
         finally:
             with interrupts.held():

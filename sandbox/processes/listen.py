@@ -20,7 +20,10 @@ def main() -> None:
     port, port_file, command = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        sys.exit(f"127.0.0.1:{port} cannot be had: {error.strerror}")
     listener.listen(BACKLOG)
     bound = str(listener.getsockname()[1])
     if listener.fileno() != FIRST_INHERITED:

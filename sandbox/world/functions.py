@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionProcess
+from sandbox.world.function_process import CHECK_THRESHOLD, SWAP_EXECUTED, FunctionError, FunctionProcess
 
 
 class Functions:
@@ -29,6 +29,15 @@ class Functions:
         """Return once both answer."""
         for function in self:
             function.ready()
+
+    def revive(self) -> Iterator[str]:
+        """Start again what has died, and say so, or why it does not start."""
+        for function in self:
+            try:
+                if function.revive():
+                    yield f"{function.target.name} has died and was started again, as the platform does it"
+            except FunctionError as error:
+                yield str(error)
 
     def stop(self) -> None:
         """End both in good order, waiting for what they are at; a second time is harmless."""

@@ -1,11 +1,13 @@
 """The kept sandbox as a person uses it: commands typed into it, things that go wrong, services of one's own."""
 
 import json
+import os
 import re
 import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,19 @@ def test_things_go_wrong_in_it_and_right_again(kept: subprocess.Popen[str], fold
     read_until(kept, "swap_executed has died and was started again")
     url = find_world(next(folder.glob("telepay-sandbox-*"))).swap_executed_url
     eventually(lambda: answers(f"{url}/health"))
+    os.kill(kept_process(folder, "functions/check_threshold/main.py"), signal.SIGKILL)
+    read_until(kept, "check_threshold has died and was started again")
+
+
+def kept_process(folder: Path, text: str) -> int:
+    """The program that a keeper was told to run with *text* among its words, for a world in *folder*."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is not ours
+            told = (process / "cmdline").read_text()
+            if "keeper.py" in told and str(folder) in told and text in told:
+                (child,) = (process / "task" / process.name / "children").read_text().split()
+                return int(child)
+    raise AssertionError(f"no keeper runs {text}")
 
 
 def answers(url: str) -> bool:
@@ -93,6 +108,11 @@ def test_functions_and_operators_of_ones_own(kept: subprocess.Popen[str], folder
         url = read_until(served, "trigger --to").rsplit(" ", 1)[1].strip()
         assert run(folder, "trigger", "--to", url) == (0, "answered 200\n")
         read_until(served, "no action")
+        code, output = run(folder, "functions")
+        assert (code, len(output.splitlines())) == (1, 2)
+        assert "127.0.0.1:8081 cannot be had: Address already in use" in output
+        os.kill(kept_process(folder, '"8082"'), signal.SIGKILL)
+        read_until(served, "swap_executed has died and was started again")
     finally:
         served.send_signal(signal.SIGINT)
         assert finish(served)[0] == 128 + signal.SIGINT

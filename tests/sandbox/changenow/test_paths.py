@@ -154,13 +154,15 @@ def test_the_market_moves_over_http() -> None:
             {"eth_price_usd": "abc"},
             {"fee_pct": None},
             {"fee_pct": "NaN"},
+            {"fee_pct": "1e999999"},
+            {"eth_price_usd": 0},
             7,
         )
         refused = [requests.post(url, json=document, timeout=5) for document in bad]
 
         assert numbers(answer)["eth_price_usd"] == Decimal("2500.5")
         assert changenow.market == Market(min_eth=Decimal("0.001"), eth_price_usd=Decimal("2500.5"))
-        assert [each.status_code for each in refused] == [400] * 5
+        assert [each.status_code for each in refused] == [400] * 7
         assert refused[1].json()["message"] == 'eth_price_usd is "abc": write a number such as 2500'
 
 
