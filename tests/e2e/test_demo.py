@@ -117,7 +117,7 @@ def test_a_decision_against_the_numbers_is_a_problem(folder: Path) -> None:
 
     assert code == 1
     assert "PROBLEM: round 1: pending $29.10 >= threshold $20.00, and yet no batch opened" in output
-    assert "./microbatch held" in output
+    assert "see: ./microbatch status" in output
     assert leftovers(folder) == []
 
 
