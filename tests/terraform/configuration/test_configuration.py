@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ops.deployment.package import function_names
-from tests.terraform.tool import CONFIGURATION, Terraform, of_type, resources
+from tests.terraform.tool import CONFIGURATION, ROOT, Terraform, of_type, resources
 
 EXAMPLE = "-var-file=examples/two-environments/production.tfvars"
 
@@ -103,3 +103,20 @@ def test_every_resource_that_takes_labels_has_them(plan: dict[str, Any]) -> None
     }
     assert labelled
     assert {address for address, labels in labelled.items() if not labels or "application" not in labels} == set()
+
+
+def test_a_state_on_somebodys_disk_is_none(terraform: Terraform) -> None:
+    """Each environment names the bucket of its own state: without that file nothing is begun."""
+    assert 'backend "gcs" {}' in (CONFIGURATION / "main.tf").read_text()
+    begun = terraform.run("init", "-no-color", "-backend-config=environments/none.gcs.tfbackend", accepted=(1,))
+    assert "environments/none.gcs.tfbackend" in begun.stderr
+    recipes = (ROOT / "terraform.mk").read_text()
+    assert "init -input=false -backend-config='environments/$(ENV).gcs.tfbackend'" in recipes
+
+
+def test_images_do_not_pile_up(plan: dict[str, Any]) -> None:
+    """Ten of each function are kept to go back to, others for ninety days."""
+    (registry,) = of_type(plan, "google_artifact_registry_repository").values()
+    policies = {one["action"]: one for one in registry["cleanup_policies"]}
+    assert policies["KEEP"]["most_recent_versions"][0]["keep_count"] == 10
+    assert policies["DELETE"]["condition"][0]["older_than"] == "7776000s"
