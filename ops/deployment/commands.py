@@ -32,7 +32,7 @@ from ops.deployment.revisions import Revisions
 from ops.deployment.rollback import SCHEDULER_URL, list_under_way, pause_schedule
 from ops.deployment.smoke_test import DEFAULT_PATIENCE, Patience, smoke
 from ops.verbs.install.migrate import bring_up_to_date
-from shared.outside.database import connect
+from shared.outside.connection import connect
 
 ARCHIVE: Final = ROOT / "build" / "operations.zip"
 

@@ -15,7 +15,7 @@ from pg8000.dbapi import Connection
 
 from ops.schema.migration_run import execute
 from shared.errors import DatabaseUnavailable, SettingsInvalid
-from shared.outside import database
+from shared.outside.connection import connect
 from shared.settings import load_database_settings
 
 FIRST: Final = ("payout_accumulation", "batch_conversions")  # the two that the rest hangs on
@@ -149,7 +149,7 @@ def _row(cells: Any) -> str:
 def main() -> int:
     """0 printed; 1 settings are missing; 3 the database is away, try again."""
     try:
-        with closing(database.connect(load_database_settings(os.environ))) as connection:
+        with closing(connect(load_database_settings(os.environ))) as connection:
             sys.stdout.write(describe(connection))
     except SettingsInvalid as error:
         print(f"schema: {error}", file=sys.stderr)

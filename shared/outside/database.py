@@ -4,30 +4,23 @@ Statements go through pg8000's connection itself, not its cursor, so that BEGIN 
 each) and no module-wide parameter style has to be set.
 """
 
-import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final
 
 from pg8000.dbapi import Connection
-from pg8000.exceptions import InterfaceError
 
 from shared.errors import DatabaseUnavailable, Refused, RuleViolated
-from shared.outside.driver_errors import get_reason, translate_errors
+from shared.outside.connection import connect, discard, get_read_timeout_s, limit_reads
+from shared.outside.driver_errors import translate_errors
 from shared.outside.statements import LOCKED, STATEMENTS, Statement, Statements
 from shared.settings import DatabaseSettings
 
 Row = dict[str, Any]
 
-APPLICATION: Final = "micro_batch"
 IDLE_CONNECTIONS_MAX: Final = 4
-# What a statement costs must not grow with the history, whatever the statistics say: rows are found by an index, which
-# gives a batch's rows as they lie (a bitmap of many rows forgets which they are), and nothing is compiled, which takes
-# half a second where a plan only looks dear.
-PLANS: Final = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 EXCLUSIVE_IDLE_MAX_S: Final = 300  # longer than any call to a peer; a frozen instance loses its lock after it
 
 
@@ -118,7 +111,7 @@ class Database(Queries):
             if _roll_back(connection) and isinstance(error, Refused):  # by us: nothing is wrong with the connection
                 self._keep(connection)
             else:
-                _discard(connection)
+                discard(connection)
             raise
         self._keep(connection)
 
@@ -136,7 +129,7 @@ class Database(Queries):
             is_held = _run_simple(connection, f"SELECT pg_try_advisory_lock({key:d})").rows[0][0]
             yield Session(connection, self._statements) if is_held else None
         except BaseException:
-            _discard(connection)
+            discard(connection)
             raise
         with suppress(DatabaseUnavailable), self._keep_or_discard(connection):  # a session that is lost holds no lock
             _run_simple(connection, f"SELECT pg_advisory_unlock({key:d}); {last}" if is_held else last)
@@ -146,7 +139,7 @@ class Database(Queries):
         with self._lock:
             connections, self._idle = self._idle, []
         for connection in connections:
-            _discard(connection)
+            discard(connection)
 
     def _run(self, name: str, parameters: dict[str, Any]) -> Any:
         statement = self._statements.ready(name)
@@ -163,22 +156,22 @@ class Database(Queries):
         """
         while connection := self._take_idle():
             try:
-                _limit_reads(connection, self._probe_timeout_s)
+                limit_reads(connection, self._probe_timeout_s)
                 context = first(connection)
             except DatabaseUnavailable:
-                _discard(connection)
+                discard(connection)
                 self.close()
             except BaseException:
-                _discard(connection)
+                discard(connection)
                 raise
             else:
-                _limit_reads(connection, self._read_timeout_s)
+                limit_reads(connection, self._read_timeout_s)
                 return connection, context
         connection = self._connect()
         try:
             return connection, first(connection)
         except BaseException:
-            _discard(connection)
+            discard(connection)
             raise
 
     def _take_idle(self) -> Connection | None:
@@ -191,7 +184,7 @@ class Database(Queries):
         try:
             yield
         except BaseException:
-            _discard(connection)
+            discard(connection)
             raise
         self._keep(connection)
 
@@ -202,112 +195,17 @@ class Database(Queries):
             if keep:
                 self._idle.append(connection)
         if not keep:
-            _discard(connection)
+            discard(connection)
 
 
 def open_database(settings: DatabaseSettings, statements: Statements = STATEMENTS) -> Database:
     """Return the database of these settings; nothing is connected yet."""
     return Database(
         partial(connect, settings),
-        read_timeout_s=_read_timeout_s(settings),
+        read_timeout_s=get_read_timeout_s(settings),
         probe_timeout_s=settings.connect_timeout_s,
         statements=statements,
     )
-
-
-def connect(settings: DatabaseSettings) -> Connection:
-    """Open one connection in autocommit mode, with the time-outs set and UTC as its zone.
-
-    Raises DatabaseUnavailable, whatever the driver, Google's API or the network made of it.
-    """
-    options = {
-        "TimeZone": "UTC",
-        "statement_timeout": f"{settings.statement_timeout_s}s",
-        "lock_timeout": f"{settings.lock_timeout_s}s",
-        "idle_in_transaction_session_timeout": f"{settings.statement_timeout_s}s",
-        **PLANS,
-        "tcp_keepalives_idle": "60",
-        "tcp_keepalives_interval": "10",
-        "tcp_keepalives_count": "3",
-    }
-    startup = {"options": " ".join(f"-c {key}={value}" for key, value in options.items())}
-    open_connection = _connect_cloud_sql if settings.address.connection_name else _connect_tcp
-    try:
-        connection = open_connection(settings, startup)
-    except Exception as error:  # the connector lets aiohttp's, google.auth's and its own errors through
-        raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {get_reason(error)}") from error
-    connection.autocommit = True
-    _limit_reads(connection, _read_timeout_s(settings))
-    return connection
-
-
-def _read_timeout_s(settings: DatabaseSettings) -> int:
-    """The server's own statement timeout comes first; this one is for a network that swallows everything."""
-    return settings.statement_timeout_s + settings.connect_timeout_s
-
-
-def _limit_reads(connection: Connection, timeout_s: float) -> None:
-    """Let the driver wait at most so long for the server; it has no setting for a socket that it was given."""
-    with translate_errors("the setting of a time-out"):
-        connection._usock.settimeout(timeout_s)  # noqa: SLF001
-
-
-def _connect_tcp(settings: DatabaseSettings, startup: dict[str, str]) -> Connection:
-    address = settings.address
-    stream = socket.create_connection((address.host, address.port), settings.connect_timeout_s)
-    try:
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        connection = Connection(
-            address.user,
-            host=address.host,
-            database=address.name,
-            password=address.password,
-            sock=stream,
-            ssl_context=False if _is_loopback(stream) else _verifying_context(),
-            application_name=APPLICATION,
-            startup_params=startup,
-        )
-    except BaseException as error:
-        stream.close()
-        if str(error) == "Server refuses SSL":
-            raise InterfaceError("the server offers no TLS, and no password goes to another host in clear") from error
-        raise
-    return connection
-
-
-@cache
-def _verifying_context() -> ssl.SSLContext:
-    """Check the server's certificate and name; an authority of one's own is named in OpenSSL's SSL_CERT_FILE."""
-    return ssl.create_default_context()
-
-
-def _is_loopback(stream: socket.socket) -> bool:
-    """Tell whether nothing leaves this machine, so that TLS would only cost."""
-    peer = str(stream.getpeername()[0])
-    return peer == "::1" or peer.startswith("127.")
-
-
-def _connect_cloud_sql(settings: DatabaseSettings, startup: dict[str, str]) -> Connection:
-    address = settings.address
-    return _connector(settings.connect_timeout_s).connect(
-        address.connection_name,
-        "pg8000",
-        user=address.user,
-        password=address.password,
-        db=address.name,
-        ip_type=address.ip_type,
-        enable_iam_auth=address.iam_login,
-        application_name=APPLICATION,
-        startup_params=startup,
-    )
-
-
-@cache
-def _connector(timeout_s: int) -> Any:
-    """One connector per process, made on first use: its thread does not survive gunicorn's fork."""
-    from google.cloud.sql.connector import Connector
-
-    return Connector(timeout=timeout_s, refresh_strategy="lazy")
 
 
 def _run_statement(connection: Connection, statement: Statement, *, name: str, parameters: dict[str, Any]) -> Any:
@@ -342,8 +240,3 @@ def _roll_back(connection: Connection) -> bool:
     except (DatabaseUnavailable, RuleViolated):
         return False
     return True
-
-
-def _discard(connection: Connection) -> None:
-    with suppress(Exception):  # whatever a broken stream makes of it, the error that broke it is the one to tell
-        connection.close()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pg8000.dbapi import Connection
 
 from sandbox.postgres.session import open_session
-from shared.outside.database import PLANS
+from shared.outside.connection import PLANS
 from tests.rig import run
 
 HISTORY_BATCHES: Final = 500

@@ -20,7 +20,7 @@ from ops.schema.migration_files import MigrationRefusedError
 from ops.schema.migration_run import MigrationBusyError, MigrationFailedError, explain
 from ops.schema.preflight.finding import Finding, PreflightStopped
 from ops.schema.rights import grant_rights
-from shared.outside import database
+from shared.outside.connection import connect
 
 
 @click.command()
@@ -39,13 +39,13 @@ def bring_up_to_date(*, status: bool = False, only_check: bool = False, roles: S
     """Migrate, or only look: raises NotDone where something stands in the way, Away where somebody else is at it."""
     # The connection gives up a statement, and the socket under it, after this time.
     settings = dataclasses.replace(database_settings(), statement_timeout_s=STATEMENT_MAX_S)
-    connect = partial(database.connect, settings)
+    open_connection = partial(connect, settings)
     try:
         if status:
-            return _listed(list_migrations(connect))
+            return _listed(list_migrations(open_connection))
         if only_check:
-            return _checked(*check(connect))
-        return _applied(migrate(connect, say=tell), _granted(connect, roles))
+            return _checked(*check(open_connection))
+        return _applied(migrate(open_connection, say=tell), _granted(open_connection, roles))
     except PreflightStopped as stopped:
         return _checked([], stopped.findings)
     except (MigrationRefusedError, MigrationFailedError) as error:

@@ -27,6 +27,12 @@ WAYS: Final[dict[str, tuple[bytes, bytes]]] = {  # what comes at once, and what 
     "trailers": (JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"X-Next: 1\r\n"),
 }
 
+HANDSHAKES: Final[dict[str, tuple[bytes, bytes]]] = {  # the same, of a server that is taken for PostgreSQL
+    "a message": (b"N\x00\x0f\xff\xff", b"x"),
+    "notices": (b"", b"N\x00\x00\x00\x0aSLOG\x00\x00"),
+    "TLS": (b"S\x16\x03\x03\x3f\xff\x02\x00\x3f\xf0", b"x"),
+}
+
 
 class Dripper:
     """A server that answers everybody in one such way; *accepted* counts the connections.
@@ -35,7 +41,7 @@ class Dripper:
     """
 
     def __init__(self, way: str, certificate: Path | None, whole: Mapping[str, str]) -> None:
-        self._first, self._again = WAYS[way]
+        self._first, self._again = (WAYS | HANDSHAKES)[way]
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
         if self._tls and certificate:
             self._tls.load_cert_chain(certificate)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import DatabaseUnavailable
-from shared.outside import database
+from shared.outside import connection
 from shared.settings import load_database_settings
 
 PASSWORD = "a-long-password"
@@ -51,17 +51,17 @@ def server(answer: bytes, certificate: Path | None = None) -> Iterator[tuple[int
 @pytest.fixture(autouse=True)
 def _as_if_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take loopback for another host: no other can be reached from a test."""
-    monkeypatch.setattr(database, "_is_loopback", lambda _: False)
-    database._verifying_context.cache_clear()
+    monkeypatch.setattr(connection, "_is_loopback", lambda _: False)
+    connection._verifying_context.cache_clear()
     yield
-    database._verifying_context.cache_clear()
+    connection._verifying_context.cache_clear()
 
 
 def refusal(port: int) -> str:
     """Connect, which must fail, and return why."""
     url = f"postgresql://somebody:{PASSWORD}@127.0.0.1:{port}/name"
     with pytest.raises(DatabaseUnavailable) as caught:
-        database.connect(load_database_settings({"DATABASE_URL": url}))
+        connection.connect(load_database_settings({"DATABASE_URL": url}))
     return str(caught.value)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.outside.database import connect
+from shared.outside.connection import connect
 from shared.outside.statements import STATEMENTS
 from tests.rig import Rig
 

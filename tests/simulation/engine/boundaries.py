@@ -33,7 +33,17 @@ if TYPE_CHECKING:
 
 SHARED: Final = Path(str(shared.__file__)).parent
 ADAPTERS: Final = frozenset(
-    {"database", "driver_errors", "statements", "changenow", "cloud_tasks", "secret_manager", "pubsub", "storage"}
+    {
+        "connection",
+        "database",
+        "driver_errors",
+        "statements",
+        "changenow",
+        "cloud_tasks",
+        "secret_manager",
+        "pubsub",
+        "storage",
+    }
     | {"google_client", "timed_calls", "timed_http"}
 )
 SERVICES: Final = {"CloudTasks": "tasks", "SecretManagerService": "secrets", "Publisher": "events"}

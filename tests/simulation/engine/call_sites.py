@@ -17,7 +17,6 @@ NETWORK: Final = frozenset(
     {"aiohttp", "asyncio", "ftplib", "google", "grpc", "http", "httpx", "pg8000", "requests", "smtplib", "socket"}
     | {"socketserver", "ssl", "subprocess", "telnetlib", "urllib3", "xmlrpc"}
 )
-ELSEWHERE: Final = frozenset({("database", "connect")})  # Cloud SQL's connector, which only Google's network has
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,7 @@ def call_sites(folder: Path = SHARED) -> Iterator[CallSite]:
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_door(node.func):
-                site = CallSite(path.stem, node.func.attr, node.lineno, node.end_lineno or node.lineno)
-                if (site.module, site.call) not in ELSEWHERE:
-                    yield site
+                yield CallSite(path.stem, node.func.attr, node.lineno, node.end_lineno or node.lineno)
 
 
 def _is_door(function: ast.Attribute) -> bool:
