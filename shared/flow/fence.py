@@ -122,16 +122,17 @@ class CheckFence:
     def _raise_to(self, order: FencedOrder, queries: Queries) -> None:
         """Write unless it is written; where an answer was lost or the fence has moved, read and judge it once more."""
         try:
-            self._write_above(order)
+            self._list(order)
         except FenceUnavailable:
             self._look_again(queries)
-            self._write_above(order)
+            self._list(order)
 
-    def _write_above(self, order: FencedOrder) -> None:
+    def _list(self, order: FencedOrder) -> None:
+        """Write unless it is told of: also what is older than the newest, or a restored database would forget it."""
         fence = self._stored.fence
-        is_above = fence.number >= order.number
-        if not is_above or self._stored.generation == NO_OBJECT:
-            self._write(fence if is_above else fence.with_order(order))
+        is_told = fence.tells_of(order)
+        if not is_told or self._stored.generation == NO_OBJECT:
+            self._write(fence if is_told else fence.with_order(order))
 
     def _look_again(self, queries: Queries) -> None:
         assert self._object is not None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, Final, Self
 
 from shared.errors import FenceLost, ValueImpossible
@@ -56,15 +57,25 @@ class Fence:
     complete_after: int = 0
     orders: tuple[FencedOrder, ...] = ()
 
+    def tells_of(self, order: FencedOrder) -> bool:
+        """Tell whether an order is listed, or older than what the list still goes back to."""
+        listed = {(other.number, other.batch_conversion_id) for other in self.orders}
+        return order.number <= self.complete_after or (order.number, order.batch_conversion_id) in listed
+
     def with_order(self, order: FencedOrder) -> Self:
-        """Put an order on top; an earlier one of the same batch is replaced, and the oldest make room."""
-        orders = [*(other for other in self.orders if other.batch_conversion_id != order.batch_conversion_id), order]
+        """Put an order where its number belongs; an earlier one of the same batch is replaced, the oldest make room.
+
+        One whose intent is older than the newest order's leaves after it where a check died, or had no answer, between.
+        """
+        others = [other for other in self.orders if other.batch_conversion_id != order.batch_conversion_id]
+        orders = sorted([*others, order], key=attrgetter("number"))
         dropped, kept = orders[:-ORDERS_MAX], orders[-ORDERS_MAX:]
         complete_after = max([self.complete_after, *(other.number for other in dropped)])
+        is_newest = order.number >= self.number
         return replace(
             self,
-            number=order.number,
-            batch_conversion_id=order.batch_conversion_id,
+            number=order.number if is_newest else self.number,
+            batch_conversion_id=order.batch_conversion_id if is_newest else self.batch_conversion_id,
             complete_after=complete_after,
             orders=tuple(kept),
         )

@@ -65,6 +65,16 @@ def test_a_batch_ordered_again_stands_once() -> None:
     assert (fence.number, fence.batch_conversion_id) == (3, again.batch_conversion_id)
 
 
+def test_an_older_order_takes_its_place() -> None:
+    """The newest stays the newest; what is older than the list goes back to is told of already."""
+    fence = Fence(1, uuid.UUID(int=1), complete_after=1).with_order(order(3))
+    assert [fence.tells_of(order(number)) for number in (1, 2, 3, 4)] == [True, False, True, False]
+    told = fence.with_order(order(2))
+    assert [listed.number for listed in told.orders] == [2, 3]
+    assert (told.number, told.batch_conversion_id) == (3, uuid.UUID(int=3))
+    assert parse_fence(written(told)) == told
+
+
 @pytest.mark.parametrize(
     ("name", "odd"),
     [

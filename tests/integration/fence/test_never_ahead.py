@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from sandbox.wire.faults import status
 from shared.flow.batch import ordering
 from shared.flow.fence import CheckFence
 from shared.model.reasons import Reason
@@ -100,3 +101,23 @@ def test_two_databases_with_one_fence_stop_each_other(rig: Rig) -> None:
     assert not rig.orders()
     assert rig.batches()[0]["order_prepared_at"] is None
     assert rig.check().reason == Reason.DATABASE_BEHIND
+
+
+def test_an_order_that_leaves_after_a_newer_one_is_listed_as_well(rig: Rig) -> None:
+    """Its intent is older, and it stays behind for want of an answer: a restored database must hear of both."""
+    rig.check()
+    rig.pay("30.00")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(CheckFence, "raise_to", dying(CheckFence.raise_to, before=True))
+        with pytest.raises(Killed):
+            rig.check()
+    rig.peers.exchange.faults.add("GET /exchange/by-id", status(403))
+    rig.pay("31.00")
+    rig.check()
+    assert [order.number for order in rig.fence().orders] == [2]
+    rig.check()
+    older, newer = rig.batches()
+    listed = [(order.number, order.batch_conversion_id) for order in rig.fence().orders]
+    assert listed == [(1, older["batch_conversion_id"]), (2, newer["batch_conversion_id"])]
+    assert rig.fence().batch_conversion_id == newer["batch_conversion_id"]
+    assert len(rig.orders()) == 2
