@@ -11,10 +11,15 @@ from shared.settings import SETTINGS
 NAMES: Final = ("FENCE", "STORAGE_EMULATOR_HOST")
 
 
+def find_fence_object() -> StorageObject | None:
+    """Return the object; None where no fence is set."""
+    values = read_settings(os.environ, [setting for setting in SETTINGS if setting.name in NAMES])
+    return open_fence(*(values[name] for name in NAMES))
+
+
 def open_fence_object() -> StorageObject:
     """Return the object; raises SettingsInvalid where no fence is set."""
-    values = read_settings(os.environ, [setting for setting in SETTINGS if setting.name in NAMES])
-    found = open_fence(*(values[name] for name in NAMES))
+    found = find_fence_object()
     if found is None:
         raise SettingsInvalid("FENCE is not set: give the functions' own, gs://bucket/object")
     return found

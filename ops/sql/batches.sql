@@ -114,13 +114,19 @@ WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND act = 'resend
 
 -- name: prepare_resend
 -- The intent to send an order again. From here on it counts as out, so that no check sends another beside it; ChangeNow's
--- word settles what became of it.
+-- word settles what became of it. It counts anew: the fence has to know of it before it leaves.
 UPDATE batch_conversions
 SET order_prepared_at = CAST(:now AS timestamp),
     task_enqueued_at = CAST(:now AS timestamp),
+    order_number = 1 + GREATEST(
+        CAST(:fence_number AS bigint), (SELECT MAX(order_number) FROM batch_conversions)),
     reconcile_after = NULL,
     stuck_reported_at = NULL
-WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping';
+WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid) AND conversion_status = 'swapping'
+RETURNING
+    order_number AS number,
+    threshold_at_creation AS threshold_usd,
+    payments_in_ranges(batch_conversion_id) AS payment_ids;
 
 -- name: sum_held_by_batch
 -- What the payments of a batch sum to now: to be compared with its total, and with what was received.

@@ -4,10 +4,10 @@ What is entered counts as ordered: its payments are in it, ChangeNow's word or a
 ordered again. Its order_number stays empty: the fence is known only once an operator accepts it.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from ops.command_line.acts import Act
 from ops.command_line.failures import NotDone
@@ -20,7 +20,7 @@ from shared.flow.context import CheckContext
 from shared.model.costs import QuotedCosts
 from shared.model.fence import FencedOrder
 from shared.model.money import dollars
-from shared.outside.database import Transaction
+from shared.outside.database import Row, Transaction
 
 ENTERED: Final = "entered"  # why the batch was opened, for the record
 ALIVE: Final = ("pending", "swapping")
@@ -47,14 +47,20 @@ def give_up(check: CheckContext, lacked: LackedOrder, act: Act) -> None:
         _note_as_ordered(transaction, order)
         batch = read_batch(transaction, order.batch_conversion_id)
         fail_batch(check, transaction, batch, f"given up: {act.why or 'its payments are gone'}", state=None)
-        act.record(transaction, _detail(order, None), order.batch_conversion_id)
+        detail = _detail(order, None) | {"payments_waiting": lacked.payments_waiting}
+        act.record(transaction, detail, order.batch_conversion_id)
 
 
-def require_can_be_given_up(lacked: LackedOrder) -> None:
-    """Refuse while payments of it wait: the next batch would pay them a second time."""
+def require_can_be_given_up(lacked: LackedOrder, *, order_rest_again: bool) -> None:
+    """Refuse while payments of it wait: the next batch would pay them a second time.
+
+    *order_rest_again*: a person wants that, since the others are settled elsewhere or gone, and it cannot be entered.
+    """
     name = lacked.order.batch_conversion_id
     if lacked.batch is not None:
         raise NotDone(f"the database has batch {name}: enter its order, and if it surely was not paid, release it")
+    if order_rest_again and not lacked.are_all_waiting:
+        return
     if lacked.payments_waiting:
         waiting = count(lacked.payments_waiting, "payment")
         whose = "of it wait" if lacked.payments_present is not None else "wait that may be of it"
@@ -85,20 +91,27 @@ def _join(transaction: Transaction, order: FencedOrder, payment_ids: str | None,
     ids = payment_ids or order.payment_ids
     if ids is None:
         raise NotDone(f"which payments batch {name} held is not known: name them, with --payments 7-9,12")
-    joined = transaction.row(
-        "enter_payments",
-        batch_conversion_id=name,
-        now=now,
-        opened_at=None if payment_ids else order.opened_at,
-        **to_parameters(ids),
-    )
+    which = to_parameters(ids) | {"opened_at": None if payment_ids else order.opened_at}
+    holders = transaction.rows("list_holders", **which)
+    joined = transaction.row("enter_payments", batch_conversion_id=name, now=now, **which)
     assert joined
     if (joined["payments"], joined["total_usd"]) != (order.payments, order.total_usd):
         raise NotDone(
             f"nothing was entered: batch {name} held {count(order.payments, 'payment')} of {dollars(order.total_usd)}, "
-            f"of {ids} there wait {joined['payments']} of {dollars(joined['total_usd'])}; put back what is missing, "
-            "and name all of them with --payments 7-9,12"
+            f"of {ids} there wait {joined['payments']} of {dollars(joined['total_usd'])}; "
+            f"{_advise(holders, name)}"
         )
+
+
+def _advise(holders: list[Row], name: UUID) -> str:
+    """What to do about payments that are not there, or are in other batches."""
+    if not holders:
+        return "put back what is missing, and name all of them with --payments 7-9,12"
+    held = ", ".join(f"{count(row['payments'], 'payment')} in batch {row['batch_conversion_id']}" for row in holders)
+    return (
+        f"{held}: wait for its end or, if it surely is not paid, release it; and if its payments are settled: "
+        f"./microbatch fence give-up {name} --order-rest-again"
+    )
 
 
 def _require_alive(lacked: LackedOrder) -> None:
@@ -126,9 +139,10 @@ def _note_as_ordered(transaction: Transaction, order: FencedOrder) -> None:
             f"with {order.cn_api_id} and {dollars(order.total_usd)}: a person must look"
         )
     note_order(transaction, batch, order.prepared_at)
+    transaction.execute("count_order_from", batch_conversion_id=name, prepared_at=order.prepared_at)
 
 
-def _detail(order: FencedOrder, payment_ids: str | None) -> Mapping[str, Any]:
+def _detail(order: FencedOrder, payment_ids: str | None) -> dict[str, Any]:
     return {
         "order_number": order.number,
         "cn_api_id": order.cn_api_id,

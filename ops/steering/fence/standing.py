@@ -27,6 +27,8 @@ class LackedOrder:
     """How many of its payments the database has; None where nobody knows which they are."""
     payments_waiting: int
     """How many of them are pending (or, where nobody knows which they are, how many could be)."""
+    are_all_waiting: bool
+    """Whether they are there to the last, and wait: it can be entered as it was."""
 
     @property
     def document(self) -> dict[str, Any]:
@@ -36,6 +38,7 @@ class LackedOrder:
             "dealt_with": self.dealt_with,
             "payments_present": self.payments_present,
             "payments_waiting": self.payments_waiting,
+            "are_all_waiting": self.are_all_waiting,
         }
 
 
@@ -108,16 +111,16 @@ def _describe(
     done = acts.get((order.batch_conversion_id, order.number))
     if done is None and batch is not None and batch["status"] in ENDED:
         done = f"its batch has ended ({batch['status']})"
-    present, waiting = count_payments(order, queries)
-    return LackedOrder(order, batch, done, present, waiting)
+    return LackedOrder(order, batch, done, *_count_payments(order, queries))
 
 
-def count_payments(order: FencedOrder, queries: Queries) -> tuple[int | None, int]:
+def _count_payments(order: FencedOrder, queries: Queries) -> tuple[int | None, int, bool]:
     """Count an order's payments in the database, and those that wait; None where nobody knows which they are."""
     if order.payment_ids is None:
         row = queries.row("count_waiting_before", opened_at=order.opened_at)
         assert row
-        return None, row["waiting"]
+        return None, row["waiting"], False
     row = queries.row("count_payments_of_order", opened_at=order.opened_at, **to_parameters(order.payment_ids))
     assert row
-    return row["present"], row["waiting"]
+    are_all_waiting = (row["waiting"], row["waiting_usd"]) == (order.payments, order.total_usd)
+    return row["present"], row["waiting"], are_all_waiting

@@ -12,6 +12,7 @@ from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.exits import Exit
 from ops.command_line.failures import NotDone
+from ops.command_line.text import count
 from ops.outside.exchange import open_exchange
 from ops.outside.fence_object import open_fence_object
 from ops.steering.evidence import steering
@@ -73,14 +74,21 @@ def enter(batch: UUID, facts: Path | None, payment_ids: str | None, act: Act) ->
 @command.command("give-up")
 @click.argument("batch", type=click.UUID)
 @facts_option
+@click.option(
+    "--order-rest-again",
+    is_flag=True,
+    help="Some of its payments are settled elsewhere or gone, and those that wait are to be ordered a second time.",
+)
 @acting("fence give-up")
 @answering
-def give_up(batch: UUID, facts: Path | None, act: Act) -> Answer:
+def give_up(batch: UUID, facts: Path | None, act: Act, *, order_rest_again: bool) -> Answer:
     """Give up an order's batch whose payments are gone for good: on record as failed, asked about for a week."""
     with steering() as check:
         lacked = _find(check, batch, facts, None)
-        entering.require_can_be_given_up(lacked)
-        plan = "its payments are gone for good; USDT that still comes of it will be on record, and no client's"
+        entering.require_can_be_given_up(lacked, order_rest_again=order_rest_again)
+        rest = f"{count(lacked.payments_waiting, 'payment')} of it wait and are ordered a second time"
+        gone = rest if lacked.payments_waiting else "its payments are gone for good"
+        plan = f"{gone}; USDT that still comes of it will be on record, and no client's"
         act.agree([*tell_order(lacked, ask_exchange(check.exchange, lacked)), plan], "Give it up?")
         entering.give_up(check, lacked, act)
     said = f"given up: batch {batch}; the next checks ask ChangeNow whether USDT came of it"

@@ -9,6 +9,7 @@ from ops.command_line.failures import NotDone
 from ops.outside.order_tasks import withdraw
 from ops.steering.certainty import require_unpaid, vouch_option
 from ops.steering.evidence import Evidence, gather_alive, steering
+from ops.steering.fence.guarding import require_remembered
 from shared.flow.batch.ending import fail_batch
 from shared.flow.context import CheckContext
 
@@ -24,6 +25,7 @@ def command(batch: str, act: Act, *, vouched: bool) -> Answer:
         evidence = gather_alive(check, batch)
         batch_conversion_id = evidence.batch.batch_conversion_id
         require_unpaid(evidence, vouched=vouched)
+        require_remembered(check, batch_conversion_id, vouched=vouched)
         act.agree([*evidence.lines, "its payments go back to pending, for the next batch"], "Release the batch?")
         withdraw(check.orders, evidence.tasks)
         _release(check, act, evidence, vouched=vouched)

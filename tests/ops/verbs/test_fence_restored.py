@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from grpc import StatusCode
 
 from ops.command_line.exits import Exit
 from sandbox.postgres.server import Postgres
-from sandbox.wire.faults import refuse
+from sandbox.wire.faults import refuse, status
 from shared.model.reasons import Reason
 from tests.ops.conftest import Shell, Typed
 from tests.ops.verbs.backups import Backup, backup_of
 from tests.rig import FENCES, Rig
+
+VOUCH = "--gchostpay1-has-not-paid"
 
 
 @pytest.fixture
@@ -207,6 +210,82 @@ def test_what_waits_is_not_given_up(rig: Rig, backup: Backup, shell: Shell) -> N
     refused = typed(shell, "give-up", first["batch_conversion_id"], "--yes")
     assert (refused.code, "1 payment of it wait" in refused.err) == (1, True)
     assert not rig.batches()
+
+
+def test_what_is_settled_elsewhere_is_given_up_and_the_rest_ordered_again(
+    rig: Rig, postgres: Postgres, shell: Shell
+) -> None:
+    """One of its payments is in a batch that the database knows; of the other, which waits, a person decides."""
+    rig.check()
+    (earlier,) = rig.open_batches("30.00")
+    with backup_of(rig, postgres) as backup:
+        rig.sql("UPDATE batch_conversions SET conversion_status = 'failed'")
+        rig.sql("UPDATE payout_accumulation SET conversion_status = 'pending', batch_conversion_id = NULL")
+        (forgotten,) = rig.open_batches("12.00")
+        backup.restore()
+    rig.pay("12.00", age=timedelta(hours=1))
+    name = forgotten["batch_conversion_id"]
+    refused = typed(shell, "enter", name, "--yes").err
+    assert f"1 payment in batch {earlier['batch_conversion_id']}" in refused
+    assert "--order-rest-again" in refused
+    assert typed(shell, "give-up", name, "--yes").code == 1
+    assert typed(shell, "give-up", name, "--yes", "--order-rest-again").code == 0
+    assert typed(shell, "accept", "--yes").code == 0
+    (act, _) = rig.sql("SELECT detail FROM operator_acts ORDER BY id")
+    assert json.loads(act["detail"])["payments_waiting"] == 1
+
+
+def test_all_that_waits_is_never_ordered_again(rig: Rig, backup: Backup, shell: Shell) -> None:
+    """What can be entered is entered, whatever a person says."""
+    first, _ = order_two(rig)
+    backup.restore()
+    assert typed(shell, "give-up", first["batch_conversion_id"], "--yes", "--order-rest-again").code == 1
+
+
+def test_an_order_that_was_sent_again_is_in_the_fence(rig: Rig, postgres: Postgres, shell: Shell) -> None:
+    """Put back to the moment before: neither released nor sent a third time until it is entered, and then young."""
+    rig.clock.forward(hours=-1)
+    rig.check()
+    (batch,) = rig.open_batches("30.00")
+    name = batch["batch_conversion_id"]
+    rig.clock.forward(hours=1)
+    with backup_of(rig, postgres) as backup:
+        assert shell("resend", name, "--yes", VOUCH).code == 0
+        assert (rig.fence().number, rig.batches()[0]["order_number"]) == (2, 2)
+        backup.restore()
+    assert rig.check().reason == Reason.DATABASE_BEHIND
+    assert f"fence enter {name}" in shell("release", name, "--yes", VOUCH).err
+    assert "fence show" in shell("resend", name, "--yes", VOUCH).err
+    assert typed(shell, "enter", name, "--yes").code == 0
+    assert "may still take the order" in shell("release", name, "--yes", VOUCH).err
+    assert typed(shell, "accept", "--yes").code == 0
+    assert len(rig.orders()) == 2
+
+
+def test_a_batch_whose_order_is_forgotten_is_not_given_back(rig: Rig, postgres: Postgres, shell: Shell) -> None:
+    """The database has it without an order, so that nothing else would speak against it."""
+    rig.check()
+    rig.pay("30.00")
+    rig.peers.tasks.faults.add("CreateTask", refuse(StatusCode.PERMISSION_DENIED))
+    rig.check()
+    with backup_of(rig, postgres) as backup:
+        rig.check()
+        backup.restore()
+    (batch,) = rig.batches()
+    assert "has forgotten an order" in shell("release", "#1", "--yes", VOUCH).err
+    assert rig.batches()[0]["conversion_status"] == "swapping"
+    assert typed(shell, "enter", batch["batch_conversion_id"], "--yes").code == 0
+
+
+def test_while_the_fence_is_away_nothing_is_given_back(rig: Rig, shell: Shell) -> None:
+    """Try again: exit code 3."""
+    rig.clock.forward(hours=-1)
+    rig.check()
+    rig.open_batches("30.00")
+    rig.clock.forward(hours=1)
+    rig.peers.storage.faults.add("*", status(503), times=None)
+    assert [shell(verb, "#1", "--yes", VOUCH).code for verb in ("release", "resend")] == [3, 3]
+    assert rig.batches()[0]["conversion_status"] == "swapping"
 
 
 def test_a_fence_that_is_gone_is_made_anew_by_a_person(rig: Rig, shell: Shell) -> None:

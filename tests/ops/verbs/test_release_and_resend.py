@@ -187,6 +187,19 @@ def test_a_crash_after_the_intent_counts_as_an_order(rig: Rig, shell: Shell, ord
     assert acts(rig)[0][0] == "resend"
 
 
+def test_an_order_in_doubt_that_is_sent_again_is_told_of(rig: Rig, shell: Shell) -> None:
+    """Nobody knew whether the first one was out; now one surely is."""
+    rig.clock.forward(hours=-1)
+    rig.peers.tasks.faults.add("CreateTask", refuse(grpc.StatusCode.INTERNAL), times=None)
+    rig.pay("30.00")
+    rig.check()
+    rig.peers.tasks.faults.clear()
+    rig.clock.forward(hours=1)
+    assert rig.events() == []
+    assert shell("resend", "#1", "--yes", VOUCH).code == 0
+    assert rig.events() == ["batch.created"]
+
+
 def test_a_quote_that_is_no_longer_worth_it_is_not_ordered_again(
     rig: Rig, shell: Shell, ordered: dict[str, Any]
 ) -> None:
