@@ -2,7 +2,7 @@
 
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
@@ -11,7 +11,10 @@ from tests.simulation.engine.play import play
 from tests.simulation.history.generator import generate
 from tests.simulation.history.printing import print_history
 from tests.simulation.history.shrinking import shortest
+from tests.simulation.history.vocabulary import History
 from tests.simulation.world.servers import running_servers
+
+Tell = Callable[[int], History]
 
 SHRINK_S = 60.0
 SHRUNK_MAX = 3  # of each worker; the others are only named
@@ -27,8 +30,8 @@ class CampaignResult:
     duration_s: float = 0.0
 
 
-def run(first: int, count: int, workers: int, shrink_s: float = SHRINK_S) -> CampaignResult:
-    """Play so many seeds from the first on."""
+def run(first: int, count: int, workers: int, shrink_s: float = SHRINK_S, *, tell: Tell = generate) -> CampaignResult:
+    """Play so many seeds from the first on; *tell* makes a seed's history."""
     began = time.monotonic()
     account = CampaignResult()
     context = multiprocessing.get_context("spawn")
@@ -37,7 +40,7 @@ def run(first: int, count: int, workers: int, shrink_s: float = SHRINK_S) -> Cam
     for worker in range(workers):
         receiver, sender = context.Pipe(duplex=False)
         seeds = range(first + worker, first + count, workers)
-        process = context.Process(target=_work, args=(sender, seeds, shrink_s), daemon=False)
+        process = context.Process(target=_work, args=(sender, seeds, shrink_s, tell), daemon=False)
         process.start()
         sender.close()
         pipes.append(receiver)
@@ -72,11 +75,11 @@ def _received(pipes: list[Connection]) -> Iterator[Journal | str]:
                 pipes.remove(pipe)
 
 
-def _work(sender: Connection, seeds: range, shrink_s: float) -> None:
+def _work(sender: Connection, seeds: range, shrink_s: float, tell: Tell) -> None:
     shrunk = 0
     with running_servers() as servers:
         for seed in seeds:
-            result = play(servers, generate(seed))
+            result = play(servers, tell(seed))
             sender.send(result.journal.totals())
             if result.broken is None:
                 continue
@@ -100,6 +103,8 @@ in {account.duration_s:.0f} s
 {counts["batches failed"]} failed and given back
 ${counts["micro-dollars converted"] / 1e6:,.2f} converted into {counts["micro-USDT distributed"] / 1e6:,.2f} USDT
 {counts["orders accepted"]} orders accepted, {counts["exchanges paid"]} exchanges paid
+{counts["backups put back"]} backups put back, {counts["payments put back"]} payments after them; the fence: \
+{_listed(counts, "fence ")}
 {len(places)} boundaries found, {len(both)} of them killed before and after
 checks: {_listed(counts, "check: ")}
 callbacks: {_listed(counts, "callback: ")}

@@ -12,6 +12,7 @@ from tests.simulation.engine.journal import Journal
 from tests.simulation.engine.log_lines import caught
 from tests.simulation.engine.running_action import RunningAction
 from tests.simulation.history.vocabulary import Accept, Check, CutOver, History
+from tests.simulation.others import restoring
 from tests.simulation.others.mending import put_right
 from tests.simulation.proofs.rest import verify_events_are_out, verify_rest
 from tests.simulation.world.actions import perform
@@ -84,6 +85,10 @@ def _settle(world: World) -> None:
     world.rules.verify()
     if world.levers.ours_from is None:
         perform(world, CutOver())
+    if world.backups.restored:
+        world.observer.held.free_all()
+        restoring.go_on(world)
+        world.rules.verify()
     _check_twice(world)
     if put_right(world):
         world.wait(QUIET_S, RunningAction(world))

@@ -5,10 +5,20 @@ from collections.abc import Callable, Mapping
 from logging import LogRecord
 from typing import Any, Final, Protocol, TypeVar
 
+from tests.simulation.database.backups import Backups
 from tests.simulation.engine.boundaries import Boundary, unwatched, visited_by
 from tests.simulation.engine.journal import Journal
 from tests.simulation.engine.meanwhile import Meanwhile
-from tests.simulation.history.vocabulary import Action, Fault, Kill, Moment, Pause, PeerFailure
+from tests.simulation.history.vocabulary import (
+    Action,
+    Fault,
+    KeepBackup,
+    Kill,
+    Moment,
+    Pause,
+    PeerFailure,
+    PutBack,
+)
 from tests.simulation.world.observer import Observer
 from tests.simulation.world.peer_failures import fail_peer
 from tests.simulation.world.processes import Process
@@ -30,6 +40,7 @@ class Surroundings(Protocol):
     servers: Servers
     observer: Observer
     journal: Journal
+    backups: Backups
     step: int  # the number of the history's action
 
     def pass_time(self, seconds: float) -> None:
@@ -124,6 +135,11 @@ class RunningAction:
             case Pause(seconds, meanwhile):
                 counted["pause"] += 1
                 self._pause(process, seconds, meanwhile)
+            case KeepBackup():
+                self.world.backups.keep()
+            case PutBack(which):
+                self.was_paused = True
+                self.world.backups.put_back(which)
             case PeerFailure() as failure:
                 counted[f"{boundary.kind}: failure {stage}"] += 1
                 counted[

@@ -8,6 +8,7 @@ from typing import Final
 
 from shared.outside.statements import STATEMENTS
 from tests.simulation.history.odd_world import make_odd
+from tests.simulation.history.restores import is_restored, with_restore
 from tests.simulation.history.vocabulary import (
     Accept,
     Action,
@@ -78,6 +79,12 @@ def generate(seed: int, favour: str | None = None) -> History:
     """Tell a seed's history; the faults of some seek out one kind of boundary or one call."""
     generator = _Generator(Random(seed), favour)
     return make_odd(History(seed, generator.conditions, generator.actions()))
+
+
+def tell_restored(seed: int) -> History:
+    """Tell a seed's history with a backup put back in it, whether chance wants one or not."""
+    history = generate(seed)
+    return history if is_restored(history) else with_restore(history)
 
 
 @cache

@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+from tests.simulation.history.restores import with_restore
 from tests.simulation.history.vocabulary import (
     Action,
     Bad,
@@ -44,6 +45,9 @@ WRONG_LEVERS: Final = ((b"abc", b"{}"), (b"20.00", b'{"pause": true}'), (b"-1", 
 HELD_FOR_S: Final = (30 * MINUTE, 2 * HOUR, 5 * HOUR, None)
 
 
+RESTORED: Final = 0.1
+
+
 def make_odd(history: History) -> History:
     """Tell the same history in an odder world; what is drawn for it changes nothing that was drawn before."""
     random = Random(f"{history.seed}/odd")
@@ -51,7 +55,7 @@ def make_odd(history: History) -> History:
     for share, add in ODDITIES:
         if random.random() < share:
             history = add(history, random)
-    return history
+    return with_restore(history) if random.random() < RESTORED else history
 
 
 def _paid_by_somebody(action: Action, random: Random) -> Action:

@@ -11,10 +11,12 @@ from tests.simulation.history.vocabulary import (
     Check,
     Fault,
     Forge,
+    KeepBackup,
     Kill,
     MoveMarket,
     Pay,
     Payment,
+    PutBack,
     SetPolicy,
     SetThreshold,
     Wait,
@@ -105,3 +107,9 @@ def reported_too_early(random: Random) -> tuple[Action, ...]:
 def badly_signed(random: Random) -> tuple[Action, ...]:
     """A callback says what might be, with another signature."""
     return (*_levers(b"20"), Pay((_dollars(random),)), Check(), Forge(8))
+
+
+def put_back_before_the_order(random: Random) -> tuple[Action, ...]:
+    """A batch is ordered, the database is put back to the moment before, and a check finds its payments waiting."""
+    meanwhile = Wait(random.choice((1, 20)) * MINUTE)
+    return (*_levers(b"20"), Pay((_dollars(random),)), KeepBackup(), Check(), meanwhile, PutBack(), Check())

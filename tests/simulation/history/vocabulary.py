@@ -27,6 +27,26 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class KeepBackup:
+    """A backup of the database is made, as it stands at this moment."""
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """The database is put back to a backup, the newest or one before: sessions end, what came since is forgotten."""
+
+    which: int = 0
+
+
+@dataclass(frozen=True)
+class AfterRestore:
+    """A person does one thing of what a restore asks for, rightly or not."""
+
+    step: str
+    which: int
+
+
+@dataclass(frozen=True)
 class Moment:
     """A boundary by its name, *before* or *after* the call."""
 
@@ -39,7 +59,7 @@ class Fault:
     """Something that happens at one moment of an action: the how-manieth of a kind or a call, or the one of a name."""
 
     at: int | Moment
-    what: Kill | PeerFailure | Pause
+    what: Kill | PeerFailure | Pause | KeepBackup | PutBack
     kind: str = "database"
 
 
@@ -199,6 +219,9 @@ Action: TypeAlias = (
     | Neighbour
     | Hold
     | Operate
+    | KeepBackup
+    | PutBack
+    | AfterRestore
 )
 
 

@@ -37,6 +37,8 @@ class Expected:
 def expect(situation: Situation, pending: Sequence[Row], *, in_flight: int, is_forced: bool) -> Expected:
     """Say what a check must come to that finds these payments claimable and so many batches in flight."""
     policy = situation.policy
+    if situation.is_behind:
+        return _only("database_behind", "a backup was put back, and orders that are out are forgotten")
     if policy is None:
         return _only("policy_unreadable", "no policy was ever valid, and what is there cannot be read")
     if situation.ours_from is None:

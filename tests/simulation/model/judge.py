@@ -51,6 +51,7 @@ class Sight:
     is_undisturbed: bool
     process: "Process"
     running: "RunningAction"
+    ordered: int  # orders that Cloud Tasks had taken before
     said: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     def told(self, event: str) -> Counter[str]:
@@ -76,7 +77,8 @@ class Judge:
     def begin_check(self, check: "Check", process: "Process", running: "RunningAction") -> Sight:
         """Take in what stands before a check."""
         is_undisturbed = not check.faults and not running.depth and self._world.servers.is_sound
-        sight = Sight(look(self._world, process.now()), check, is_undisturbed, process, running)
+        ordered = len(self._world.records.ordered)
+        sight = Sight(look(self._world, process.now()), check, is_undisturbed, process, running, ordered)
         self._checks.append(sight)
         return sight
 
@@ -88,6 +90,8 @@ class Judge:
         if sight.running.depth or sight.running.was_paused:
             return
         after = look(self._world, sight.process.now())
+        if sight.situation.is_behind and len(self._world.records.ordered) > sight.ordered:
+            raise RuleBroken("a database that is behind orders nothing", f"saw {self._world.records.ordered[-1]}")
         if sight.is_undisturbed:
             self._world.journal.counts["checks judged"] += 1
             if reason is None:
@@ -128,6 +132,7 @@ class Judge:
         expected, pending = self._decision(sight, after)
         stops = self._stopped_by(sight.situation, after)
         reasons = stops if "deposits_lost" in stops else expected.reasons | stops
+        reasons = expected.reasons if sight.situation.is_behind else reasons
         if reason not in reasons:
             raise RuleBroken(
                 "a check decides as the design says", f"expected {sorted(reasons)}, {expected.because}; saw {reason}"
@@ -245,6 +250,7 @@ class Judge:
             "threshold_fallback": not situation.is_threshold_readable,
             "policy_fallback": not situation.is_policy_readable,
             "payments_unclaimable": self._are_left_out(situation),
+            "database_behind": situation.is_behind,
         }
         for event, is_due in expected.items():
             if is_due is not None and bool(sight.told(event)) != is_due:

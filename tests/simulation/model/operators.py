@@ -22,6 +22,8 @@ class Ground:
     is_untried: bool  # its order still stands in the queue, and nobody was handed it
     is_vouched: bool  # GCHostPay1's log shows no payment, and none to come
     now: datetime
+    is_behind: bool  # the database has forgotten orders,
+    is_forgotten: bool  # among them one of this batch
 
     @property
     def status(self) -> str | None:
@@ -45,7 +47,7 @@ class Ground:
 
 def may_release(ground: Ground) -> bool:
     """Only what surely was not paid and will not be is given back."""
-    if not ground.is_alive or (ground.how_bad in UNREADABLE and ground.batch["cn_api_id"]):
+    if not ground.is_alive or ground.is_forgotten or (ground.how_bad in UNREADABLE and ground.batch["cn_api_id"]):
         return False
     if ground.batch["cn_api_id"] is None or ground.status in LOST:
         return True
@@ -55,8 +57,9 @@ def may_release(ground: Ground) -> bool:
 
 
 def may_resend(ground: Ground) -> bool:
-    """Only a lost order of ours, whose exchange still waits, is sent again."""
+    """Only a lost order of ours, whose exchange still waits, is sent again; none while the database is behind."""
     is_ours = ground.is_alive and ground.batch["opened_because"] is not None and ground.ordered_at is not None
+    is_ours = is_ours and not ground.is_behind
     return is_ours and ground.how_bad is None and ground.status == "waiting" and _is_surely_unpaid(ground)
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.changenow.market import Market
+from tests.simulation.model.fence import is_behind
 from tests.simulation.model.levers import Policy
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Situation:
     checks: int
     ours_from: datetime | None  # None: nobody has decided on the cut-over
     held: frozenset[int]  # payments whose rows others hold locked
+    is_behind: bool  # a backup was put back, and orders that are out are forgotten
+    restored_at: datetime  # when that was, or when people last dealt with it
 
     @property
     def alive(self) -> list[Row]:
@@ -114,4 +117,6 @@ def look(world: "World", now: datetime) -> Situation:
         checks=sql("SELECT COUNT(*) AS checks FROM threshold_checks")[0]["checks"],
         ours_from=world.levers.ours_from,
         held=world.observer.held.ids,
+        is_behind=is_behind(world),
+        restored_at=world.backups.changed_at,
     )

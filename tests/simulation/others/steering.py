@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.simulation.model import fence
 from tests.simulation.model.breaker import count_lost
 from tests.simulation.model.exchanges import TOLERANCE_USDT
 from tests.simulation.model.levers import read_policy
@@ -60,7 +61,8 @@ def _accept(world: "World", batch: Row, amount: Decimal | None = None) -> None:
     _expect(world, may_accept(ground) and is_that, "accept", str(batch["id"]), "--amount", format(asked, "f"))
 
 
-def _release(world: "World", batch: Row) -> None:
+def release(world: "World", batch: Row) -> None:
+    """Give a batch back where that is certain."""
     ground = _ground(world, batch)
     vouched = (VOUCHED,) if ground.is_vouched else ()
     _expect(world, may_release(ground), "release", str(batch["id"]), *vouched)
@@ -79,7 +81,7 @@ def _resend(world: "World", batch: Row) -> None:
 
 BATCH_VERBS: Final[dict[str, Callable[["World", Row], None]]] = {
     "accept": _accept,
-    "release": _release,
+    "release": release,
     "resend": _resend,
 }
 
@@ -87,6 +89,7 @@ BATCH_VERBS: Final[dict[str, Callable[["World", Row], None]]] = {
 def _ground(world: "World", batch: Row) -> Ground:
     known: dict[str, Any] = world.servers.exchange._exchanges
     exchange_id = batch["cn_api_id"]
+    is_behind = fence.is_behind(world)
     return Ground(
         batch,
         world.servers.exchange.exchange(exchange_id) if exchange_id in known else None,
@@ -94,6 +97,8 @@ def _ground(world: "World", batch: Row) -> Ground:
         is_untried=world.servers.tasks.is_untried(str(batch["id"])),
         is_vouched=exchange_id not in world.records.to_be_paid,
         now=world.now.replace(tzinfo=None),
+        is_behind=is_behind,
+        is_forgotten=is_behind and fence.is_forgotten(world, str(batch["id"])),
     )
 
 

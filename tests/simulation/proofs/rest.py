@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.model.fitting import sort_out
 from tests.simulation.model.situation import Row, Situation, look
+from tests.simulation.proofs.fence_rules import payments_are_all_there
 from tests.simulation.world.peer_records import RuleBroken
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 def verify_rest(world: "World") -> None:
     """Every batch has ended and every claimable payment has its share, unless something lasting touches it."""
     world.rules.verify()
+    payments_are_all_there(world)
     situation = look(world, world.now)
     for batch in situation.alive:
         if why_touched(world, situation, batch) is None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from datetime import datetime, timedelta
@@ -13,6 +13,13 @@ from sandbox.changenow.market import ETH_TO_USDT, Market
 from sandbox.peers.gchostpay1_tokens import Order
 from shared.model.reasons import LeftOut
 from tests.simulation.model.situation import Situation
+from tests.simulation.proofs.fence_rules import (
+    fence_is_not_ahead,
+    has_ended,
+    order_is_fenced,
+    payments_are_ordered_once,
+    wants_it,
+)
 from tests.simulation.world.cloud_tasks import OrderTask
 from tests.simulation.world.peer_records import Callback, RuleBroken, read_order
 
@@ -58,6 +65,15 @@ class Rules:
         """Remember a batch whose lost order an operator has sent once more."""
         self.resent.add(batch_id)
 
+    def remember(self) -> Callable[[], None]:
+        """Return what recalls all that is known of the rows as they stand: they are put back to this moment."""
+        weights, moved, strangers = dict(self._weights), set(self._moved_by_others), dict(self._strangers)
+
+        def recall() -> None:
+            self._weights, self._moved_by_others, self._strangers = dict(weights), set(moved), dict(strangers)
+
+        return recall
+
     @property
     def strangers(self) -> dict[int, Any]:
         """Payments that are in a batch by hand, by their id."""
@@ -84,6 +100,8 @@ class Rules:
                 self._amount_is_true(batch)
                 _shares_are_exact(batch, mine)
         self._swaps_are_paid_once(batches)
+        payments_are_ordered_once(self._world)
+        fence_is_not_ahead(self._world, batches)
         self._events_are_single()
         self._sums_are_known(payments)
 
@@ -127,11 +145,9 @@ class Rules:
         status_of = {str(batch["id"]): batch["status"] for batch in batches}
         for order in accepted:
             exchange = self._world.servers.exchange.exchange(order.cn_api_id)
-            status = status_of[order.batch_conversion_id]
-            has_ended = any(
-                word in ("failed", "refunded", "expired") for word, _ in exchange.history
-            )  # also if revived
-            if not has_ended and status == "failed":
+            is_given_up = order.batch_conversion_id in self._world.records.given_up
+            is_given_back = status_of.get(order.batch_conversion_id) == "failed" and not is_given_up
+            if is_given_back and not has_ended(exchange):
                 raise RuleBroken(
                     "no payment is given back while its swap goes on",
                     f"batch {order.batch_conversion_id} has failed, its exchange is {exchange.status} and paid",
@@ -154,10 +170,14 @@ class Rules:
         self._world.records.ordered.append(order)
         batch = self._world.observer.batch(order.batch_conversion_id)
         stored = (batch["cn_api_id"], batch["payin_address"]) if batch else None
-        if stored != (order.cn_api_id, order.payin_address):
+        is_stored = stored == (order.cn_api_id, order.payin_address)
+        if is_stored or self._world.backups.restored:  # perhaps under the process that sends it
+            order_is_fenced(self._world, order, batch)
+        else:
             self._keep("the exchange is stored before its order", f"ordered {order}, on record {stored}")
+        if batch is None or not is_stored:
             return
-        assert batch is not None
+        self._world.backups.note_held(order.batch_conversion_id)
         if self._world.servers.exchange.exchange(order.cn_api_id).status == "new":
             self._keep("an order leaves only once its exchange waits", f"ordered {order}, which is new")
         self._must_be_worth(order, batch)
@@ -165,7 +185,7 @@ class Rules:
     def order_accepted(self, order: Order) -> None:
         """An order about to be paid belongs to a batch that still wants it."""
         batch = self._world.observer.batch(order.batch_conversion_id)
-        if batch is None or batch["status"] not in ("swapping", "completed") or not batch["opened_because"]:
+        if not wants_it(self._world, batch):
             status = batch and (batch["status"], batch["opened_because"])
             raise RuleBroken(
                 "a swap is paid for once", f"paid for batch {order.batch_conversion_id}, which is {status}"
@@ -222,6 +242,8 @@ class Rules:
         if not callback.is_true or status not in (404, 409, 422):
             return
         batch = self._world.observer.batch(callback.batch_id)
+        if batch is None and self._world.backups.restored:
+            return
         if batch is None or batch["status"] == "completed":
             raise RuleBroken("a repeat is harmless", f"a true callback of a completed batch was answered {status}")
 

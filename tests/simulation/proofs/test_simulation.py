@@ -6,7 +6,7 @@ import pytest
 
 from tests.simulation.defects.planted import DEFECTS
 from tests.simulation.engine.play import Result, play
-from tests.simulation.history.generator import generate
+from tests.simulation.history.generator import generate, tell_restored
 from tests.simulation.history.printing import print_history
 from tests.simulation.history.shrinking import shortest
 from tests.simulation.history.vocabulary import Check, Conditions, Pay, Payment
@@ -15,6 +15,8 @@ from tests.simulation.world.servers import Servers
 
 SEEDS = 80
 SLICES = 8
+RESTORED_SEEDS = 16
+RESTORED_SLICES = 2
 SHRINK_S = 20.0
 
 
@@ -23,6 +25,16 @@ def test_no_rule_breaks(servers: Servers, part: int) -> None:
     """Whatever happens, the rules hold after every step, and two checks in a healed world finish what was left."""
     for seed in range(part, SEEDS, SLICES):
         result = play(servers, generate(seed))
+        if result.broken is not None:
+            pytest.fail(_printed(shortest(servers, result, SHRINK_S)))
+
+
+@pytest.mark.parametrize("part", range(RESTORED_SLICES))
+def test_a_backup_put_back_pays_nothing_twice(servers: Servers, part: int) -> None:
+    """Made and put back at any moment: the rules hold all the same, and all goes on after the operator's word."""
+    for seed in range(part, RESTORED_SEEDS, RESTORED_SLICES):
+        result = play(servers, tell_restored(seed))
+        assert result.journal.counts["backups put back"] or result.broken
         if result.broken is not None:
             pytest.fail(_printed(shortest(servers, result, SHRINK_S)))
 

@@ -12,15 +12,18 @@ from tests.simulation.history.scenes import ANOTHERS_PAYOUT
 from tests.simulation.history.vocabulary import (
     Accept,
     Action,
+    AfterRestore,
     Check,
     CutOver,
     Forge,
     Health,
     Hold,
+    KeepBackup,
     MoveMarket,
     Neighbour,
     Operate,
     Pay,
+    PutBack,
     Repeat,
     Replace,
     Restart,
@@ -29,7 +32,7 @@ from tests.simulation.history.vocabulary import (
     Skew,
     Wait,
 )
-from tests.simulation.others import neighbours, steering
+from tests.simulation.others import neighbours, restoring, steering
 from tests.simulation.others.operators import DONE, type_verb
 from tests.simulation.others.payments import insert_payments
 from tests.simulation.world.letters import Letter
@@ -94,6 +97,12 @@ def _let_others_act(world: "World", action: Action) -> None:
             neighbours.act(world, action)
         case Hold():
             neighbours.hold(world, action)
+        case KeepBackup():
+            world.backups.keep()
+        case PutBack(which):
+            world.backups.put_back(which)
+        case AfterRestore(step, which):
+            restoring.act(world, step, which)
         case _:
             raise TypeError(f"{action} is no action")
 

@@ -27,7 +27,7 @@ PAYMENTS: Final = """
     FROM payout_accumulation ORDER BY payout_accumulation.created_at, id"""
 BATCHES: Final = """
     SELECT batch_conversion_id AS id, total_eth_usd AS usd, conversion_status AS status, payments_count AS payments,
-        cn_api_id, payin_address, amount_eth, actual_usdt_received AS received, opened_because, settled_by
+        cn_api_id, payin_address, amount_eth, actual_usdt_received AS received, opened_because, settled_by, order_number
     FROM batch_conversions ORDER BY id"""
 
 
@@ -74,6 +74,12 @@ class Observer:
         while self.sql(STATES % numbers):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"sessions {numbers} do not end")
+
+    def end_all_sessions(self) -> None:
+        """End every session but this one, those that hold rows included."""
+        (own,) = self.sql("SELECT pg_backend_pid() AS pid")
+        self.cut_off(sorted(self.backends() - {own["pid"]}))
+        self.held.free_all()
 
     def forget_closed(self, process: "Process") -> None:
         """Wait until the server has noticed what a process closed: nobody may find its locks by accident."""

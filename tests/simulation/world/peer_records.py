@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sandbox.peers.gchostpay1_tokens import Order, decrypt_microbatch_to_gchostpay1_token
 from tests.rig import SIGNING_KEY, decode
+from tests.simulation.history.vocabulary import Payment
 from tests.simulation.world.letters import Letter
 
 
@@ -47,6 +48,9 @@ class PeerRecords:
     paid_at: dict[str, datetime] = field(default_factory=dict)  # by exchange
     callbacks: list[Callback] = field(default_factory=list)
     broken: list[RuleBroken] = field(default_factory=list)
+    came_in: dict[str, Payment] = field(default_factory=dict)  # payments, by NowPayments' id
+    payments_of: dict[str, frozenset[str]] = field(default_factory=dict)  # by batch: what it held when it was ordered
+    given_up: set[str] = field(default_factory=set)  # batches whose payments may be ordered again, by a person's word
 
 
 def read_order(body: bytes) -> tuple[str, Order]:

@@ -13,6 +13,7 @@ from sandbox.google.storage.server import Storage
 from sandbox.postgres.server import Postgres
 from tests.rig import API_KEY, FENCES, PROJECT, Clock, required_settings
 from tests.simulation.database.installation import Shelves, install
+from tests.simulation.model.fence import OBJECT
 from tests.simulation.world.cloud_tasks import TaskServer
 from tests.simulation.world.observer import DATABASE, Observer
 from tests.simulation.world.odd_changenow import OddChangeNow
@@ -49,7 +50,7 @@ class Servers:
             "SECRET_MANAGER_EMULATOR_HOST": self.secrets.address,
             "BATCH_EVENTS_TOPIC": TOPIC,
             "PUBSUB_EMULATOR_HOST": self.pubsub.address,
-            "FENCE": f"gs://{FENCES}/newest-order",
+            "FENCE": f"gs://{FENCES}/{OBJECT}",
             "STORAGE_EMULATOR_HOST": self.storage.address,
             "RECEIVED_DEVIATION_PCT": "20",
         }

@@ -29,6 +29,7 @@ from shared.flow.health import Health
 from shared.model.policy import POLICY_SECRET, THRESHOLD_SECRET
 from shared.settings import CallbackSettings, CheckSettings, load_callback_settings, load_check_settings
 from tests.rig import PROJECT
+from tests.simulation.database.backups import Backups
 from tests.simulation.database.installation import EMPTY, MOVED_IN
 from tests.simulation.database.old_service import move_in
 from tests.simulation.engine.journal import Journal
@@ -77,6 +78,7 @@ class World:
         self.levers = Levers()
         self.lasting = Lasting(servers.exchange.bad)
         self.judge = Judge(self)
+        self.backups = Backups(self)
         self._agenda: list[tuple[datetime, int, Event]] = []
         self._numbers = itertools.count()
         self._processes: dict[tuple[str, int, int], Process] = {}
