@@ -7,6 +7,7 @@ import pytest
 from shared.errors import LeverInvalid
 from shared.model.money import AMOUNT_MAX, UNIT
 from shared.model.policy import (
+    DEFAULT_THRESHOLD_USD,
     POLICY_SECRET,
     THRESHOLD_SECRET,
     CostRatio,
@@ -25,6 +26,7 @@ LARGEST = "999999999999.99999999"
 def test_the_names_and_defaults_are_the_documented_ones() -> None:
     """The secrets' names are the operators'; a policy that says nothing tolerates 20 % and two lost deposits."""
     assert (THRESHOLD_SECRET, POLICY_SECRET) == ("MICRO_BATCH_THRESHOLD_USD", "MICRO_BATCH_POLICY")
+    assert Decimal(20) == DEFAULT_THRESHOLD_USD
     policy = Policy()
     assert (policy.paused, policy.quote_deviation_pct, policy.max_lost_deposits) == (False, Decimal(20), 2)
 
