@@ -1,6 +1,7 @@
 """A death at any step of an order leaves the fence where the database is, or behind it; the next check goes on."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,22 @@ def dying(work: Callable[..., Any], *, before: bool) -> Callable[..., Any]:
     return die
 
 
+HELD_LOCKS = (
+    "SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+    " WHERE locktype = 'advisory' AND granted AND datname = CURRENT_DATABASE()"
+)
+
+
+def die_in_check(rig: Rig, place: Any, name: str, *, before: bool) -> None:
+    """Run a check that dies at a step; after it the server has ended the session, and with it the check's lock."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(place, name, dying(getattr(place, name), before=before))
+        with pytest.raises(Killed):
+            rig.check()
+    while rig.sql(HELD_LOCKS):
+        time.sleep(0.01)
+
+
 STEPS = {
     "intent": (CheckFence, "raise_to"),
     "write": (StorageObject, "write"),
@@ -47,11 +64,7 @@ def test_a_death_leaves_it_behind_at_most(rig: Rig, step: str, *, before: bool) 
     """The database knows the fence, and the order leaves once."""
     rig.check()
     rig.pay("30.00")
-    place, name = STEPS[step]
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(place, name, dying(getattr(place, name), before=before))
-        with pytest.raises(Killed):
-            rig.check()
+    die_in_check(rig, *STEPS[step], before=before)
     (batch,) = rig.batches()
     assert rig.fence().number <= batch["order_number"] == 1
     assert rig.check().reason == Reason.BELOW_THRESHOLD
@@ -62,22 +75,16 @@ def test_a_death_leaves_it_behind_at_most(rig: Rig, step: str, *, before: bool) 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_a_death_while_it_is_made(rig: Rig, *, before: bool) -> None:
     """The first check of all dies around its making; the next one finds it, or makes it."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(StorageObject, "write", dying(StorageObject.write, before=before))
-        with pytest.raises(Killed):
-            rig.check()
+    die_in_check(rig, StorageObject, "write", before=before)
     rig.open_batches("30.00")
     assert (len(rig.orders()), rig.fence().number) == (1, 1)
 
 
-def test_an_order_that_stays_in_doubt_holds_nobody_up(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_that_stays_in_doubt_holds_nobody_up(rig: Rig) -> None:
     """Its intent counts; newer orders go above it."""
     rig.check()
     rig.pay("30.00")
-    with monkeypatch.context() as patched:
-        patched.setattr(CheckFence, "raise_to", dying(CheckFence.raise_to, before=True))
-        with pytest.raises(Killed):
-            rig.check()
+    die_in_check(rig, CheckFence, "raise_to", before=True)
     rig.clock.forward(minutes=21)
     (_, newer) = rig.open_batches("31.00", "32.00")
     assert [batch["order_number"] for batch in rig.batches()] == [1, 2, 3]
@@ -107,10 +114,7 @@ def test_an_order_that_leaves_after_a_newer_one_is_listed_as_well(rig: Rig) -> N
     """Its intent is older, and it stays behind for want of an answer: a restored database must hear of both."""
     rig.check()
     rig.pay("30.00")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(CheckFence, "raise_to", dying(CheckFence.raise_to, before=True))
-        with pytest.raises(Killed):
-            rig.check()
+    die_in_check(rig, CheckFence, "raise_to", before=True)
     rig.peers.exchange.faults.add("GET /exchange/by-id", status(403))
     rig.pay("31.00")
     rig.check()
