@@ -16,6 +16,8 @@ from tests.ops.pages.records import Records, make_records, write_records
 
 END = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 NOW = END + timedelta(minutes=4)
+PATHS = ["/", "/recommendation", "/batches", "/batch/1", "/payment/1", "/checks", "/pending", "/held", "/levers"]
+"""A page of each kind, but for the figures, which take a span."""
 
 
 @pytest.fixture(scope="session")
