@@ -8,6 +8,7 @@ from typing import Any, Final
 from sandbox.drills.drill import Drill, End, nothing_to_end
 from sandbox.peers.gchostpay1 import CHANGED
 from sandbox.wire.http_server import Answer, Request, Responder
+from sandbox.world.addresses import RESPONSE_QUEUE, queue_path
 from sandbox.world.world import World
 
 WRONG_KEY: Final = "a-key-that-the-functions-do-not-have"
@@ -42,12 +43,16 @@ def _repeat_order(world: World) -> End:
 
 
 def _sign_wrongly(world: World) -> End:
-    """Let the two services hold different versions of the key: orders are opened, callbacks are not believed."""
+    """Let the two services hold different versions of the key: orders are opened, callbacks are not believed.
+
+    At its end the callbacks that still wait are deleted: one signed with the other key would be refused for a day.
+    """
     keys = world.gchostpay1.signing_keys
     world.gchostpay1.signing_keys = [WRONG_KEY, *keys]
 
     def end() -> None:
         world.gchostpay1.signing_keys = keys
+        world.cloud_tasks.delete_tasks(queue_path(RESPONSE_QUEUE))
 
     return end
 

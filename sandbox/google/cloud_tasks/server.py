@@ -109,6 +109,13 @@ class CloudTasks(GrpcServer):
         """Dispatch again what waits in a paused queue."""
         self._set_state(path, _State.RUNNING)
 
+    def delete_tasks(self, path: str) -> None:
+        """Delete every task of the queue; one that is being dispatched is not tried again."""
+        with self._changed:
+            queue = self._find(path)
+            for name in list(queue.tasks):
+                queue.end(name)
+
     def tasks(self, queue: str) -> list[types.Task]:
         """Copies of the tasks in the queue that have not ended, bodies and all."""
         with self._changed:

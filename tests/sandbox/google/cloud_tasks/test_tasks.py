@@ -53,6 +53,20 @@ def test_no_content_type_is_made_up(server: CloudTasks, client: tasks_v2.CloudTa
     assert target.requests[0].path == "/"
 
 
+def test_tasks_that_are_deleted_are_not_dispatched(
+    server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
+) -> None:
+    """Nothing waits any more, and the names are used."""
+    server.pause(QUEUE)
+    client.create_task(parent=QUEUE, task=post(target.url))
+    server.delete_tasks(QUEUE)
+    server.resume(QUEUE)
+    server.wait_idle(PATIENCE_S)
+    assert (server.tasks(QUEUE), list(target.requests)) == ([], [])
+    with pytest.raises(exceptions.AlreadyExists):
+        client.create_task(parent=QUEUE, task=post(target.url))
+
+
 def test_a_name_is_taken_while_its_task_lives_and_after_it_ended(
     server: CloudTasks, client: tasks_v2.CloudTasksClient, target: Responder
 ) -> None:
