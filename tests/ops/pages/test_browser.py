@@ -90,7 +90,7 @@ def test_a_report_opens_from_disk(browser: Browser, report: str, look: dict[str,
     page.goto(report)
     assert_fit(page, look)
     assert [request.url for request in requests] == [report]
-    assert page.locator("svg.plot:visible").count() == len(FIGURES)
+    assert page.locator("svg.plot:visible").count() == len(FIGURES) + 1, "and the curve of the recommendation"
     page.locator("#payment-1").scroll_into_view_if_needed()
     assert page.evaluate("getComputedStyle(document.body).margin") == "0px", "its own style is let through"
     page.close()
