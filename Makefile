@@ -10,7 +10,7 @@ SIMULATE_ARGS ?=
 BENCH_ARGS ?=
 MUTANTS_ARGS ?= --sample 500
 
-REQUIREMENTS := constraints.txt requirements-dev.txt $(wildcard functions/*/requirements.txt)
+REQUIREMENTS := requirements/constraints.txt requirements/dev.txt $(wildcard functions/*/requirements.txt)
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
@@ -87,4 +87,4 @@ clean: ## Remove .venv, build/ and the tools' caches.
 	rm -rf .venv .venv-checkov .venv.lock build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
-include terraform.mk
+include ops/deployment/terraform.mk

@@ -15,12 +15,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv"
-REQUIREMENTS = ROOT / "requirements-dev.txt"
+REQUIREMENTS = ROOT / "requirements" / "dev.txt"
 
 
 def fingerprint() -> str:
     """The interpreter and the contents of every requirement file, as one hash."""
-    files = [REQUIREMENTS, ROOT / "constraints.txt", *ROOT.glob("functions/*/requirements.txt")]
+    files = [REQUIREMENTS, ROOT / "requirements" / "constraints.txt", *ROOT.glob("functions/*/requirements.txt")]
     digest = hashlib.sha256(f"{sys.version} {sys.base_prefix}".encode())
     for file in sorted(files):
         digest.update(file.read_bytes())

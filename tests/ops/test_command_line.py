@@ -194,8 +194,9 @@ def test_the_launcher_makes_its_environment_first(tmp_path: Path) -> None:
         (house / name).write_bytes((ROOT / name).read_bytes())
     (house / "microbatch").chmod(0o755)
     (house / "ops" / "__main__.py").write_text("import sys; print('typed', *sys.argv[1:])\n")
-    (house / "requirements-dev.txt").write_text("")
-    (house / "constraints.txt").write_text("")
+    (house / "requirements").mkdir()
+    for name in ("dev.txt", "constraints.txt"):
+        (house / "requirements" / name).write_text("")
     for _ in range(2):
         run = subprocess.run(
             [str(house / "microbatch"), "status", "--json"], capture_output=True, text=True, timeout=100, check=True

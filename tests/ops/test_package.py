@@ -123,7 +123,7 @@ def test_what_is_installed_is_what_the_tests_ran_on_and_by_its_hash(name: str) -
     lock = (ROOT / "functions" / name / "requirements.lock").read_text()
     locked = pins(lock)
     assert pins((ROOT / "functions" / name / "requirements.txt").read_text()).items() <= locked.items()
-    assert locked.items() <= pins((ROOT / "constraints.txt").read_text()).items(), "type: make lock"
+    assert locked.items() <= pins((ROOT / "requirements/constraints.txt").read_text()).items(), "type: make lock"
     for block in re.split(r"^(?=[A-Za-z])", lock, flags=re.MULTILINE)[1:]:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block
     assert "://" not in lock

@@ -112,7 +112,7 @@ def test_requirements_are_what_is_imported(function: str) -> None:
 
 def test_nothing_is_left_to_the_newest_version_of_the_day() -> None:
     """What runs these tests is pinned with all that it brings along, and is what is installed."""
-    locked = pins("constraints.txt", "requirements-dev.txt")
+    locked = pins("requirements/constraints.txt", "requirements/dev.txt")
     installed = {normalised(item.metadata["Name"]): item for item in distributions()}
     for name, version in locked.items():
         assert installed[name].version == version
@@ -126,5 +126,5 @@ def test_nothing_is_left_to_the_newest_version_of_the_day() -> None:
 def test_requirements_agree_with_the_constraints(function: str) -> None:
     """pip refuses a requirement that its constraints contradict: found here, not when deployed."""
     requirements = pins(f"functions/{function}/requirements.txt")
-    constraints = pins("constraints.txt")
+    constraints = pins("requirements/constraints.txt")
     assert requirements.items() <= constraints.items()

@@ -16,7 +16,7 @@ SQUAWK = (str(BIN / "squawk"), "--config", str(ROOT / "ops" / "schema" / "squawk
 
 def targets() -> set[str]:
     """Every target that the makefiles know."""
-    text = (ROOT / "Makefile").read_text() + (ROOT / "terraform.mk").read_text()
+    text = (ROOT / "Makefile").read_text() + (ROOT / "ops/deployment/terraform.mk").read_text()
     return set(re.findall(r"^([a-z-]+):", text, flags=re.M))
 
 

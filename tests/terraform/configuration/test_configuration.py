@@ -110,7 +110,7 @@ def test_a_state_on_somebodys_disk_is_none(terraform: Terraform) -> None:
     assert 'backend "gcs" {}' in (CONFIGURATION / "main.tf").read_text()
     begun = terraform.run("init", "-no-color", "-backend-config=environments/none.gcs.tfbackend", accepted=(1,))
     assert "environments/none.gcs.tfbackend" in begun.stderr
-    recipes = (ROOT / "terraform.mk").read_text()
+    recipes = (ROOT / "ops/deployment/terraform.mk").read_text()
     assert "init -input=false -backend-config='environments/$(ENV).gcs.tfbackend'" in recipes
 
 

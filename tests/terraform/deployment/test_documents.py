@@ -47,7 +47,7 @@ def test_commands_name_what_the_configuration_makes(plan: dict[str, Any]) -> Non
 def test_make_targets_and_variables_in_the_text_exist() -> None:
     """`make x` is a target; a setting in an hcl block is a variable."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    targets |= set(re.findall(r"^([a-z-]+):", (ROOT / "terraform.mk").read_text(), flags=re.M))
+    targets |= set(re.findall(r"^([a-z-]+):", (ROOT / "ops/deployment/terraform.mk").read_text(), flags=re.M))
     asked = set(re.findall(r"(?:`|^)make ([a-z-]+)", "\n".join(DOCUMENTS.values()), flags=re.M))
     assert asked
     assert asked <= targets
@@ -66,7 +66,8 @@ def test_outputs_in_the_text_exist() -> None:
 def test_the_example_workflow_types_what_exists() -> None:
     """Its make targets are ours, its accounts are those that `ci` makes, and applying waits for the environment."""
     workflow = (ROOT / "terraform" / "examples" / "continuous-deployment.yml").read_text()
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "terraform.mk").read_text(), flags=re.M)) | {"package"}
+    recipes = (ROOT / "ops/deployment/terraform.mk").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", recipes, flags=re.M)) | {"package"}
     asked = set(re.findall(r"run: make ([a-z-]+)", workflow))
     assert {"plan", "deploy"} <= asked <= targets
     deployer = (ROOT / "terraform" / "modules" / "deployer" / "main.tf").read_text()
