@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from shared.errors import MicroBatchError, SettingsInvalid
@@ -24,8 +23,7 @@ class Need(StrEnum):
     PASSWORD = "neither with DATABASE_URL nor with IAM"  # noqa: S105 - required where neither is set
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """A variable: what it means, who reads it, how, and what stands for it where it is not set."""
 
     name: str

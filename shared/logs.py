@@ -9,11 +9,12 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 from shared.model.money import plain
@@ -63,6 +64,8 @@ class Headers(Protocol):
 
 
 _BASE64_CHARACTERS_MIN: Final = 6  # a shorter run of letters stands in ordinary words
+_SIGNS_OF_ESCAPES: Final = ("\\", "%", "+")  # without any of them a text holds no escaped character
+_NOTHING: Final = "(?!)"
 _trace: contextvars.ContextVar[str | None] = contextvars.ContextVar("trace", default=None)
 
 
@@ -125,9 +128,17 @@ class JsonLines(logging.Formatter):
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         super().__init__()
-        longest_first = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
-        spellings = [pattern for secret in longest_first for pattern in (_escaped(secret), *_in_base64(secret))]
-        self._secrets = re.compile("|".join(spellings)) if spellings else None
+        self._longest_first = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._as_it_is = self._compile(re.escape)
+
+    def _compile(self, spell: Callable[[str], str]) -> re.Pattern[str]:
+        """Compile what matches any of the secrets; where there are none it matches nothing."""
+        spellings = [way for secret in self._longest_first for way in (spell(secret), *_in_base64(secret))]
+        return re.compile("|".join(spellings) or _NOTHING)
+
+    @cached_property
+    def _any_spelling(self) -> re.Pattern[str]:
+        return self._compile(_escaped)  # milliseconds of a cold start, and seldom needed
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line, without its newline."""
@@ -147,7 +158,8 @@ class JsonLines(logging.Formatter):
 
     def _blot(self, text: str) -> str:
         """Blot secrets out before the JSON is made, so that its escapes cannot hide one."""
-        return self._secrets.sub("[secret]", text) if self._secrets else text
+        is_perhaps_escaped = any(sign in text for sign in _SIGNS_OF_ESCAPES)
+        return (self._any_spelling if is_perhaps_escaped else self._as_it_is).sub("[secret]", text)
 
     def _value(self, value: Any) -> Any:
         """Return a field as JSON has it; a word of a fixed list stays whole, since alerts match on it."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from shared.environment import (
@@ -51,8 +51,7 @@ class DatabaseAddress:
     iam_login: bool = False
 
 
-@dataclass(frozen=True)
-class DatabaseSettings:
+class DatabaseSettings(NamedTuple):
     """The database's address and how long anything with it may take, in seconds."""
 
     address: DatabaseAddress

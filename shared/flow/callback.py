@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 from uuid import UUID
 
 from shared import logs
@@ -50,8 +50,7 @@ class CallbackDependencies:
     now: Callable[[], datetime]
 
 
-@dataclass(frozen=True)
-class CallbackResult:
+class CallbackResult(NamedTuple):
     """What a callback came to; *records_updated* is 0 where all was done before."""
 
     report: SwapExecuted

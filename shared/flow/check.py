@@ -1,9 +1,8 @@
 """One check: finish what an earlier one left behind, read the levers, decide, and open what is due."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared import logs
 from shared.errors import CheckInProgress
@@ -32,8 +31,7 @@ FORCE_VALID_FOR: Final = timedelta(hours=1)
 RESUMED_MAX: Final = 20  # a check; what is left waits for the next
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a check came to: its reason, and the batches that it opened."""
 
     reason: Reason

@@ -3,10 +3,9 @@
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared import logs
 from shared.model.decision import Pending
@@ -22,8 +21,7 @@ LEFT_OUT_FOR_NOW: Final = frozenset(LeftOut)
 FIRST_IDS_MAX: Final = 5  # of the payments left out for one reason, in a log line
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """What waited, and what the operators had set and asked for, at one instant (aware UTC)."""
 
     pending: Pending
@@ -123,14 +121,13 @@ def count_by_reason(left_out: Iterable[Row]) -> Mapping[str, int]:
 
 def leave_out(snapshot: Snapshot, left_out: Iterable[Row], left: Sums, oldest_at: datetime | None) -> Snapshot:
     """Say what waits once the quote has told which payments no batch takes: what is left, and the others by reason."""
-    pending = replace(
-        snapshot.pending,
+    pending = snapshot.pending._replace(
         payments=left.payments,
         pending_usd=left.total_usd,
         oldest_at=oldest_at,
         unclaimable={**snapshot.pending.unclaimable, **count_by_reason(left_out)},
     )
-    return replace(snapshot, pending=pending)
+    return snapshot._replace(pending=pending)
 
 
 def record_waiting(queries: Queries, snapshot: Snapshot | None, reason: Reason, now: datetime) -> None:

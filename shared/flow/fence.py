@@ -5,8 +5,7 @@ database is, or behind it. A fence ahead of it is a database that was put back t
 """
 
 import uuid
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared import logs
 from shared.errors import DatabaseBehind, FenceLost, FenceMoved, FenceUnavailable, MicroBatchError
@@ -23,8 +22,7 @@ REASONS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class StoredFence:
+class StoredFence(NamedTuple):
     """A fence as it was read: NO_OBJECT is the generation of one that is still to be made."""
 
     fence: Fence

@@ -1,14 +1,12 @@
 """A batch as it stands in the database."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """A row of batch_conversions; instants are aware UTC."""
 
     batch_conversion_id: uuid.UUID

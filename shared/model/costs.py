@@ -5,9 +5,8 @@ both: ETH to USDT gives the rate times what is kept, USDT to ETH what is kept ov
 of the one over the other, as exact as the exchange keeps the same percentage both ways.
 """
 
-from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.model.exchange import Estimate, Range
 from shared.model.money import AMOUNT_MAX, UNIT
@@ -15,8 +14,7 @@ from shared.model.money import AMOUNT_MAX, UNIT
 _WIDE: Final = Context(prec=80)  # rounds half to even
 
 
-@dataclass(frozen=True)
-class QuotedCosts:
+class QuotedCosts(NamedTuple):
     """The exchange's two network fees, the least it takes, and the market's rate; None for what is not known."""
 
     deposit_fee_eth: Decimal | None = None

@@ -1,16 +1,16 @@
 """The decision of a check, with its reason. No I/O."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
+from typing import NamedTuple
 
 from shared.model.policy import CostRatio, Policy
 from shared.model.reasons import OPENING, Reason
 
 
-@dataclass(frozen=True)
-class Pending:
+class Pending(NamedTuple):
     """What waits at one instant: what a batch could take, and what none takes, counted by reason.
 
     *newest_created_at* and *newest_id* mark where that instant ends: by time, and by order of arrival.
@@ -21,7 +21,7 @@ class Pending:
     oldest_at: datetime | None
     newest_created_at: datetime | None = None
     newest_id: int | None = None
-    unclaimable: Mapping[str, int] = field(default_factory=dict)
+    unclaimable: Mapping[str, int] = MappingProxyType({})
     is_cut_over_wanted: bool = False
 
     @property

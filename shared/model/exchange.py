@@ -1,9 +1,8 @@
 """What the flow knows of an exchange service: its answers in our words, and what can be asked of it. No I/O."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class Phase(Enum):
@@ -17,16 +16,14 @@ class Phase(Enum):
     REFUNDED = auto()  # ended, and the deposit was sent back less fees
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """The ETH that one exchange takes; *max_eth* is None where there is no upper limit."""
 
     min_eth: Decimal
     max_eth: Decimal | None
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What *sent* would bring, *received*, after all fees; a fee is None where none is told that can be read."""
 
     sent: Decimal
@@ -45,8 +42,7 @@ class Estimate:
             return None
 
 
-@dataclass(frozen=True)
-class CreatedExchange:
+class CreatedExchange(NamedTuple):
     """An exchange that waits for its deposit."""
 
     cn_api_id: str
@@ -54,8 +50,7 @@ class CreatedExchange:
     estimated_usdt: Decimal | None
 
 
-@dataclass(frozen=True)
-class ExchangeState:
+class ExchangeState(NamedTuple):
     """Where an exchange is; *received_usdt* is what was paid out, known once it is finished."""
 
     cn_api_id: str

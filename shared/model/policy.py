@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared.errors import LeverInvalid, ValueImpossible
 from shared.model.money import AMOUNT_MAX, parse_amount, plain
@@ -16,8 +16,7 @@ DEFAULT_THRESHOLD_USD: Final = Decimal("20.00")
 NO_DOCUMENT: Final = "{}"  # on record where the secret was known to be absent; a document is recorded with every key
 
 
-@dataclass(frozen=True)
-class Threshold:
+class Threshold(NamedTuple):
     """The threshold in force and where it comes from: secret, last_valid, newest_batch or default."""
 
     threshold_usd: Decimal
@@ -57,8 +56,7 @@ class PolicySource(Enum):
     NONE = auto()  # nothing valid was ever read: no batch may be opened
 
 
-@dataclass(frozen=True)
-class PolicyInForce:
+class PolicyInForce(NamedTuple):
     """The policy that holds in a check, and what it rests on."""
 
     policy: Policy

@@ -1,9 +1,8 @@
 """Which payments a batch would take, and what a swap of them is worth now. No I/O."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared.model.costs import QuotedCosts
 from shared.model.decision import Pending
@@ -15,8 +14,7 @@ _WIDE: Final = Context(prec=80)
 _RATE_UNIT: Final = Decimal("1e-18")
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(NamedTuple):
     """What dollars are worth in ETH now: the exchange's estimate for *amount_usd*."""
 
     amount_usd: Decimal
@@ -34,8 +32,7 @@ class Rate:
         return per_usd.quantize(_RATE_UNIT, rounding=ROUND_CEILING, context=_WIDE)
 
 
-@dataclass(frozen=True)
-class Sums:
+class Sums(NamedTuple):
     """The dollars of some payments; *unknown_usd* are those of payments that do not know the ETH they brought in."""
 
     payments: int
@@ -48,17 +45,15 @@ class Sums:
         return round_down(self.known_eth + rate.to_eth(self.unknown_usd))
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(NamedTuple):
     """The ETH to send (eight decimals, rounded down), the USDT that the exchange estimates for it, and its costs."""
 
     amount_eth: Decimal
     estimated_usdt: Decimal
-    costs: QuotedCosts = field(default_factory=QuotedCosts)
+    costs: QuotedCosts = QuotedCosts()
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """What one batch may hold: dollars, ETH and payments at most, and payments whose ETH is worth their dollars.
 
     *rate* turns dollars into ETH, *quote* says what ETH is worth; the deviation is the guard's, for each payment.
@@ -104,8 +99,7 @@ class Terms:
         )
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """Payments by age up to a last one (oldest first by created_at, id), each of which fits the terms by itself.
 
     What has arrived since, which its id tells whatever time it carries, is not in it, nor are those that another
@@ -132,8 +126,7 @@ class Selection:
         }
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(NamedTuple):
     """Payments that one exchange takes, with the quote for them."""
 
     selection: Selection

@@ -11,10 +11,9 @@ import hmac
 import struct
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from shared.errors import TokenRejected, TokenUnreadable, ValueImpossible
 from shared.model.money import AMOUNT_MAX, UNIT, decimal_from_double, pack_double
@@ -25,8 +24,7 @@ FUTURE_MAX: Final = timedelta(seconds=60)
 TX_HASH_CHARACTERS_MAX: Final = 100  # what the deployed column of the payments holds; Ethereum's have 66
 
 
-@dataclass(frozen=True)
-class SwapExecuted:
+class SwapExecuted(NamedTuple):
     """What GCHostPay1 reports: it paid for this batch's exchange, and this much arrived."""
 
     batch_conversion_id: uuid.UUID

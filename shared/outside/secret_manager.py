@@ -1,9 +1,8 @@
 """Secret Manager: the operators' levers, read through the API in every check."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from shared.errors import SecretMissing, SecretUnavailable
 from shared.outside.google_client import GoogleClient
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 READ_TIMEOUT_S: Final = 10  # of one read, repetitions included
 
 
-@dataclass(frozen=True)
-class SecretValue:
+class SecretValue(NamedTuple):
     """A secret's payload and the version that *latest* was."""
 
     payload: bytes

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from urllib3.exceptions import HTTPError
@@ -20,8 +19,7 @@ CONTENT_BYTES_MAX: Final = 1024 * 1024
 NO_OBJECT: Final = 0  # as a generation
 
 
-@dataclass(frozen=True)
-class StoredObject:
+class StoredObject(NamedTuple):
     """What the object holds, and in which generation."""
 
     content: bytes

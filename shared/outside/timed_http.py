@@ -11,8 +11,8 @@ import socket
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -31,8 +31,7 @@ NOT_TAKEN: Final = frozenset({429})  # of those, what says that nothing was done
 _resolving: Final = TimedCalls()
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """A request; one that may be done twice is repeated after any trouble that may pass."""
 
     method: str
@@ -43,13 +42,12 @@ class Question:
     is_repeatable: bool = True
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What a peer said; a *text* of more bytes than were asked for is cut after the first of them."""
 
     status: int
     text: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 _deadline: ContextVar[Deadline] = ContextVar("deadline")

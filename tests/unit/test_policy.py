@@ -120,7 +120,7 @@ def test_each_other_way_to_open() -> None:
     assert decided(waiting("5"), forced=True) == Reason.FORCED
     assert decided(waiting("5", age=timedelta(hours=2)), policy=Policy(max_age_hours=Decimal(2))) == Reason.OVER_AGE
     assert decided(waiting("5", payments=3), policy=Policy(max_payments=3)) == Reason.PAYMENT_COUNT
-    nothing = replace(waiting("0", payments=0), oldest_at=None)
+    nothing = waiting("0", payments=0)._replace(oldest_at=None)
     assert decided(nothing, forced=True, policy=Policy(max_payments=1)) == Reason.BELOW_THRESHOLD
 
 

@@ -4,7 +4,6 @@ What is entered counts as ordered: its payments are in it, ChangeNow's word or a
 ordered again. Its order_number stays empty: the fence is known only once an operator accepts it.
 """
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -80,7 +79,7 @@ def _insert(transaction: Transaction, order: FencedOrder) -> None:
         payments=order.payments,
         amount_eth=order.amount_eth,
         quoted_usdt=order.quoted_usdt,
-        **asdict(QuotedCosts()),  # nobody knows them any more
+        **QuotedCosts()._asdict(),  # nobody knows them any more
         now=order.opened_at,
     )
 

@@ -1,6 +1,5 @@
 """`migrate`: the database brought up to the migrations in ops/migrations."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -38,7 +37,7 @@ def command(*, status: bool, only_check: bool, roles: tuple[str, ...]) -> Answer
 def bring_up_to_date(*, status: bool = False, only_check: bool = False, roles: Sequence[str] = ()) -> Answer:
     """Migrate, or only look: raises NotDone where something stands in the way, Away where somebody else is at it."""
     # The connection gives up a statement, and the socket under it, after this time.
-    settings = dataclasses.replace(database_settings(), statement_timeout_s=STATEMENT_MAX_S)
+    settings = database_settings()._replace(statement_timeout_s=STATEMENT_MAX_S)
     open_connection = partial(connect, settings)
     try:
         if status:

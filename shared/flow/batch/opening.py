@@ -1,7 +1,6 @@
 """Opening batches: quote, claim exactly what was quoted, and send each on its way."""
 
 import uuid
-from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -59,7 +58,7 @@ class Opening:
             try:
                 batch = self._open_one()
             except NoQuote as no_quote:
-                self.snapshot = replace(self.snapshot, refused_quote_usdt=no_quote.refused_usdt)
+                self.snapshot = self.snapshot._replace(refused_quote_usdt=no_quote.refused_usdt)
                 return self._reason if self.opened else no_quote.reason
             except ExchangeUnavailable as error:
                 log_exchange_unavailable(error)
@@ -111,7 +110,7 @@ class Opening:
         """Sum what fits the terms; where that is less than what waited, decide again on what is left."""
         row = self._check.session.row("get_pending_to_quote", **selection.parameters)
         assert row is not None
-        selection = replace(selection, is_selective=row.pop("left_out") > 0)
+        selection = selection._replace(is_selective=row.pop("left_out") > 0)
         oldest_at, sums = row.pop("oldest_at"), Sums(**row)
         left_payments, _ = self._left
         if sums.payments < left_payments:
@@ -194,7 +193,7 @@ def create_batch_conversion(
         amount_eth=offer.quote.amount_eth,
         quoted_usdt=offer.quote.estimated_usdt,
         now=now,
-        **asdict(offer.quote.costs),
+        **offer.quote.costs._asdict(),
     )
     claimed = transaction.row(
         "update_records_to_swapping",

@@ -5,7 +5,6 @@ before the next one speaks to anybody, so that a check that finds a batch in any
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -143,8 +142,7 @@ def _store_exchange(check: CheckContext, batch: Batch, created: CreatedExchange)
     )
     if not stored:  # it was ended in the meantime
         return read_batch(check.session, batch.batch_conversion_id)
-    return replace(
-        batch,
+    return batch._replace(
         status="swapping",
         cn_api_id=created.cn_api_id,
         payin_address=created.payin_address,
@@ -238,11 +236,11 @@ def _quote_anew(check: CheckContext, batch: Batch, get_quote: Callable[[], Quote
         amount_eth=quote.amount_eth,
         quoted_usdt=quote.estimated_usdt,
         now=now,
-        **asdict(quote.costs),
+        **quote.costs._asdict(),
     )
     if not stored:  # it was ordered in the meantime
         return read_batch(check.session, batch.batch_conversion_id)
-    return replace(batch, amount_eth=quote.amount_eth, quoted_usdt=quote.estimated_usdt, quoted_at=now)
+    return batch._replace(amount_eth=quote.amount_eth, quoted_usdt=quote.estimated_usdt, quoted_at=now)
 
 
 def write_order(check: CheckContext, batch: Batch, now: datetime) -> str:

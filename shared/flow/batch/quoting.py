@@ -1,7 +1,6 @@
 """What payments are worth in ETH and USDT now, and which of them one exchange can take."""
 
 import uuid
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -53,7 +52,7 @@ def make_offer(check: CheckContext, selection: Selection, sums: Sums) -> Offer:
         last = check.session.row("find_last_that_fits", **selection.parameters)
         if last is None:
             raise PaymentsMoved("the payments that were to be quoted are gone")
-        selection = replace(selection, last_created_at=last.pop("created_at"), last_id=last.pop("id"))
+        selection = selection._replace(last_created_at=last.pop("created_at"), last_id=last.pop("id"))
         sums = Sums(**last)
     amount_eth = sums.value_in_eth(terms.rate)
     _require_within(terms.limits, amount_eth)

@@ -1,10 +1,9 @@
 """The end of a batch: the USDT that arrived, compared with ChangeNow, split over the payments, all or nothing."""
 
 import uuid
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared import logs
 from shared.errors import BatchConflict, ExchangeUnfinished, RuleViolated
@@ -19,8 +18,7 @@ DEPOSIT_DEVIATION_PCT: Final = Decimal(1)  # between the ETH ordered and the ETH
 AMOUNT_TOLERANCE_USDT: Final = Decimal("0.000001")  # USDT has six decimals on Ethereum
 
 
-@dataclass(frozen=True)
-class Payout:
+class Payout(NamedTuple):
     """What an exchange paid out (eight decimals, rounded down), and for what deposit, where it says so."""
 
     received_usdt: Decimal
@@ -28,8 +26,7 @@ class Payout:
     payin_hash: str | None
 
 
-@dataclass(frozen=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What a batch is completed with; *settled_by* is callback, reconciliation or operator."""
 
     payout: Payout
@@ -42,8 +39,7 @@ class Settlement:
         return self.payout.received_usdt
 
 
-@dataclass(frozen=True)
-class Distribution:
+class Distribution(NamedTuple):
     """What the split of a batch came to, as it is written and as the database has compared it with the amount."""
 
     payments: int
@@ -164,7 +160,7 @@ def distribute(transaction: Transaction, batch: Batch, settlement: Settlement, n
 def log_completed(batch: Batch, settlement: Settlement, distribution: Distribution, now: datetime) -> None:
     """Tell that a batch is done and how it was split, after its commit."""
     duration_s = int((now - batch.created_at).total_seconds())
-    facts = _facts(batch, settlement) | asdict(distribution) | {"duration_s": duration_s}
+    facts = _facts(batch, settlement) | distribution._asdict() | {"duration_s": duration_s}
     logs.info(logs.Event.BATCH_COMPLETED, "Batch conversion completed", **facts)
 
 

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -63,7 +62,7 @@ def record_answer(check: CheckContext, batch: Batch, exchange_status: str) -> No
     now = check.now()
     overdue = max(now - batch.waiting_since - check.settings.reconcile_grace, timedelta(0))
     record_question(check, batch, exchange_status, failed=0, ask_at=now + min(overdue / ASK_SHARE, ASK_LIVE_MAX))
-    name_if_stuck(check, replace(batch, exchange_status=exchange_status), f"ChangeNow says {exchange_status}")
+    name_if_stuck(check, batch._replace(exchange_status=exchange_status), f"ChangeNow says {exchange_status}")
 
 
 def record_no_answer(check: CheckContext, batch: Batch, error: Exception) -> None:

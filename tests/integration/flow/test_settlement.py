@@ -1,7 +1,6 @@
 """The distribution in SQL gives the shares that the readable rule gives, to the last digit."""
 
 import random
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -142,7 +141,7 @@ def test_remainders_at_the_borders_of_buckets(rig: Rig, seed: int) -> None:
     batch = seeded_batch(rig, rows, from_units(amount_units))
     distribution = settle_directly(rig, batch, from_units(amount_units))
     assert_split_as_specified(rig, batch, from_units(amount_units))
-    assert asdict(distribution) == split_of(shares_of(rig, batch), from_units(amount_units))
+    assert distribution._asdict() == split_of(shares_of(rig, batch), from_units(amount_units))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +167,7 @@ def test_fortunes(rig: Rig, amount_units: int, count: int) -> None:
     batch = seeded_batch(rig, rows, from_units(amount_units))
     distribution = settle_directly(rig, batch, from_units(amount_units))
     assert_split_as_specified(rig, batch, from_units(amount_units))
-    assert asdict(distribution) == split_of(shares_of(rig, batch), from_units(amount_units))
+    assert distribution._asdict() == split_of(shares_of(rig, batch), from_units(amount_units))
 
 
 @pytest.mark.parametrize("left_over", [0, 1, 1999, 2000, 2998])

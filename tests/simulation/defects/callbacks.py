@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -33,7 +32,7 @@ def _acceptance_ignored() -> Iterator[None]:
     original = settlement.require_plausible
 
     def refuse(queries: Any, batch: Batch, payout: Any, **facts: Any) -> None:
-        original(queries, replace(batch, accepted_usdt=None), payout, **facts)
+        original(queries, batch._replace(accepted_usdt=None), payout, **facts)
 
     with ExitStack() as stack:
         for module in (callback, reconciliation):
@@ -65,7 +64,7 @@ def _any_exchange_accepted() -> Planted:
     original = callback._require_match
 
     def matched(batch: Batch | None, report: tokens.SwapExecuted) -> Batch:
-        return original(batch and replace(batch, cn_api_id=report.cn_api_id), report)
+        return original(batch and batch._replace(cn_api_id=report.cn_api_id), report)
 
     return patch.object(callback, "_require_match", matched)
 

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -49,7 +48,7 @@ def _claim_what_is_there() -> Planted:
             amount_eth=offer.quote.amount_eth,
             quoted_usdt=offer.quote.estimated_usdt,
             now=now,
-            **asdict(offer.quote.costs),
+            **offer.quote.costs._asdict(),
         )
         latest = {"last_created_at": datetime(2999, 1, 1), "arrived_id": 2**31 - 1}  # noqa: DTZ001
         everything = offer.selection.parameters | latest
@@ -140,7 +139,7 @@ def _refund_is_finished() -> Planted:
         state = original(self, cn_api_id)
         if not state.is_refunded or state.expected_eth is None:
             return state
-        return replace(state, phase=Phase.FINISHED, received_usdt=self.estimate_usdt(state.expected_eth).received)
+        return state._replace(phase=Phase.FINISHED, received_usdt=self.estimate_usdt(state.expected_eth).received)
 
     return patch.object(ChangeNow, "get_exchange", optimistic)
 
@@ -233,7 +232,7 @@ def _replay_not_recognised() -> Planted:
     original = callback._require_match
 
     def matched(batch: Batch | None, report: Any) -> Batch:
-        return replace(original(batch, report), status="swapping")
+        return original(batch, report)._replace(status="swapping")
 
     return patch.object(callback, "_require_match", matched)
 

@@ -38,7 +38,7 @@ def test_nothing_pending_is_nothing_known() -> None:
 
 def test_what_is_left_out_is_counted_over_all_reasons() -> None:
     """Two and three are five."""
-    assert replace(waiting(), unclaimable={"no_time": 2, "locked": 3}).unclaimable_payments == 5
+    assert waiting()._replace(unclaimable={"no_time": 2, "locked": 3}).unclaimable_payments == 5
 
 
 def test_an_age_is_never_below_nothing() -> None:
@@ -50,12 +50,12 @@ def test_an_age_is_never_below_nothing() -> None:
 def test_without_a_policy_nothing_is_decided() -> None:
     """Not even what would be forced, nor the cut-over."""
     assert decided(waiting("25"), None, forced=True) == Reason.POLICY_UNREADABLE
-    assert decided(replace(waiting("25"), is_cut_over_wanted=True), None) == Reason.POLICY_UNREADABLE
+    assert decided(waiting("25")._replace(is_cut_over_wanted=True), None) == Reason.POLICY_UNREADABLE
 
 
 def test_a_cut_over_holds_back_everything() -> None:
     """Also what is forced; it is said before a pause."""
-    pending = replace(waiting("25"), is_cut_over_wanted=True)
+    pending = waiting("25")._replace(is_cut_over_wanted=True)
     assert decided(pending, Policy(), forced=True) == Reason.CUT_OVER_PENDING
     assert decided(pending, Policy(paused=True)) == Reason.CUT_OVER_PENDING
 

@@ -1,6 +1,5 @@
 """What a batch may hold and what it is worth: every limit to its last digit, every sum on the safe side."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 
@@ -76,15 +75,15 @@ def test_the_terms_for_the_statements() -> None:
 
 def test_a_worth_is_rounded_to_eighteen_places() -> None:
     """One ETH for three USDT is a third of an ETH a dollar."""
-    terms = replace(TERMS, quote=Quote(Decimal(1), Decimal(3)), deviation_pct=Decimal(50))
+    terms = TERMS._replace(quote=Quote(Decimal(1), Decimal(3)), deviation_pct=Decimal(50))
     assert terms.parameters["eth_per_usd_min"] == Decimal("0.333333333333333333") / 2
     assert terms.parameters["eth_per_usd_max"] == Decimal("0.333333333333333333") * 3 / 2
 
 
 def test_dollars_without_known_ether_are_held_below_both_limits() -> None:
     """The smaller of the cap and of what the exchange's maximum is worth at the rate, rounded down."""
-    assert replace(TERMS, usd_max=AMOUNT_MAX).unknown_usd_max == Decimal("29.99999999")
-    assert replace(TERMS, usd_max=Decimal(20)).unknown_usd_max == 20
+    assert TERMS._replace(usd_max=AMOUNT_MAX).unknown_usd_max == Decimal("29.99999999")
+    assert TERMS._replace(usd_max=Decimal(20)).unknown_usd_max == 20
 
 
 def test_the_caps() -> None:
@@ -113,11 +112,11 @@ def test_a_rate_before_fees_is_what_is_left_of_both() -> None:
     """(7 + 1) USDT for (5 - 1) ETH are two for one; without both fees, or where they eat all, it is not known."""
     estimate = Estimate(Decimal(5), Decimal(7), Decimal(1), Decimal(1))
     assert estimate.rate_before_fees == 2
-    assert replace(estimate, deposit_fee=None).rate_before_fees is None
-    assert replace(estimate, withdrawal_fee=None).rate_before_fees is None
-    assert replace(estimate, deposit_fee=Decimal(5)).rate_before_fees is None
-    assert replace(estimate, deposit_fee=Decimal("4.5")).rate_before_fees == 16
-    beyond = replace(estimate, deposit_fee=Decimal("4.5"), withdrawal_fee=Decimal("9e999999"))
+    assert estimate._replace(deposit_fee=None).rate_before_fees is None
+    assert estimate._replace(withdrawal_fee=None).rate_before_fees is None
+    assert estimate._replace(deposit_fee=Decimal(5)).rate_before_fees is None
+    assert estimate._replace(deposit_fee=Decimal("4.5")).rate_before_fees == 16
+    beyond = estimate._replace(deposit_fee=Decimal("4.5"), withdrawal_fee=Decimal("9e999999"))
     assert beyond.rate_before_fees is None
 
 
@@ -127,11 +126,11 @@ def test_the_costs_are_read_of_both_quotes() -> None:
     costs = read_costs(estimate, Range(Decimal("0.123456785"), None), Decimal("0.125"))
     assert costs == QuotedCosts(Decimal(1), Decimal(1), Decimal("0.12345678"), Decimal(4))
     assert read_costs(estimate, None, None) == QuotedCosts(Decimal(1), Decimal(1), None, None)
-    assert read_costs(replace(estimate, deposit_fee=AMOUNT_MAX + 1), None, Decimal(1)).deposit_fee_eth is None
-    assert read_costs(replace(estimate, withdrawal_fee=None), None, Decimal(1)) == QuotedCosts(Decimal(1))
-    assert read_costs(replace(estimate, withdrawal_fee=-UNIT), None, None).withdrawal_fee_usdt is None
-    assert read_costs(replace(estimate, withdrawal_fee=AMOUNT_MAX), None, None).withdrawal_fee_usdt == AMOUNT_MAX
-    assert read_costs(replace(estimate, deposit_fee=Decimal(0)), None, None).deposit_fee_eth == 0
+    assert read_costs(estimate._replace(deposit_fee=AMOUNT_MAX + 1), None, Decimal(1)).deposit_fee_eth is None
+    assert read_costs(estimate._replace(withdrawal_fee=None), None, Decimal(1)) == QuotedCosts(Decimal(1))
+    assert read_costs(estimate._replace(withdrawal_fee=-UNIT), None, None).withdrawal_fee_usdt is None
+    assert read_costs(estimate._replace(withdrawal_fee=AMOUNT_MAX), None, None).withdrawal_fee_usdt == AMOUNT_MAX
+    assert read_costs(estimate._replace(deposit_fee=Decimal(0)), None, None).deposit_fee_eth == 0
     assert QuotedCosts() == QuotedCosts(None, None, None, None)
 
 
