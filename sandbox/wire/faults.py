@@ -48,6 +48,8 @@ class Action:
     """Whether the work is done."""
     is_cut: bool = False
     """Whether the connection breaks instead of an answer."""
+    is_dripping: bool = False
+    """Whether over HTTP a whole head goes back, and then a body of which a byte comes every *delay_s*."""
     reply: Reply | None = None
     """What goes back instead of the answer; for a gRPC call also where the work is done."""
 
@@ -60,6 +62,11 @@ lose_answer = Action("lose_answer", is_served=True, is_cut=True)
 def delay(delay_s: float) -> Action:
     """The call is served after *delay_s* seconds, even when the caller no longer listens."""
     return Action(f"delay {delay_s:g} s", delay_s=delay_s, is_served=True)
+
+
+def drip(pause_s: float) -> Action:
+    """The HTTP call is served, and its answer comes a byte every *pause_s* seconds, never whole."""
+    return Action("drip", delay_s=pause_s, is_served=True, is_dripping=True)
 
 
 def refuse(code: StatusCode, details: str = "refused by the sandbox") -> Action:

@@ -14,6 +14,7 @@ from sandbox.wire.faults import Action, HttpReply
 from sandbox.wire.server import HOST, Server
 
 BODY_BYTES_MAX = 2 * 1024 * 1024
+DRIPPED_BYTES = 10_000  # that a dripping answer says it will have
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _meet(self, action: Action, request: Request, service: HttpServer) -> None:
         """Answer as a fault asks for."""
+        if action.is_dripping:
+            service.serve(request)
+            self._drip(action, service)
+            return
         if action.delay_s:
             service.faults.wait(action)
         if isinstance(action.reply, HttpReply):
@@ -206,6 +211,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send_answer(answer)
 
+    def _drip(self, action: Action, service: HttpServer) -> None:
+        """Send a head, and white space as its body until the peer hangs up (a ConnectionError) or the server stops."""
+        self.close_connection = True
+        self._send_head(200, {"Content-Type": "application/json"}, DRIPPED_BYTES)
+        while not service.faults.wait(action):
+            self.wfile.write(b" ")
+            self.wfile.flush()
+
     def _cut(self) -> None:
         self.close_connection = True
         _shut(self.connection)
@@ -216,10 +229,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(answer.status, body, headers)
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self._send_head(status, headers, len(body))
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def _send_head(self, status: int, headers: Mapping[str, str], length: int) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()

@@ -1,5 +1,6 @@
 """The ChangeNow stand-in keeps to the contract of the real API, as its clients have seen it."""
 
+import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ import requests
 
 from sandbox.changenow.market import ETH_TO_USDT, USDT_TO_ETH, Market
 from sandbox.changenow.server import ChangeNow
-from sandbox.wire.faults import cut, lose_answer, status
+from sandbox.wire.faults import cut, drip, lose_answer, status
 from tests.sandbox.changenow.client import CREATE, ETH_TO_USDT_QUERY, HASH, KEY, WALLET, ask, by_id, create, numbers
 
 
@@ -179,6 +180,17 @@ def test_faults_are_met_at_the_wire(changenow: ChangeNow) -> None:
     with pytest.raises(requests.ConnectionError):
         create(changenow)
     assert len(changenow.exchanges) == 1
+
+
+def test_an_answer_drips_and_never_comes_whole(changenow: ChangeNow) -> None:
+    """The exchange is made, a head comes, and then byte after byte until the client has had enough."""
+    changenow.faults.add(method="POST /exchange", action=drip(0.001))
+    with requests.post(f"{changenow.url}/exchange", json=CREATE, headers=KEY, timeout=5, stream=True) as answer:
+        arrived = b"".join(itertools.islice(answer.iter_content(1), 20))
+
+    assert (answer.status_code, arrived) == (200, b" " * 20)
+    assert len(changenow.exchanges) == 1
+    assert create(changenow).status_code == 200
 
 
 def test_connections_are_kept_alive_and_end_with_the_server() -> None:

@@ -20,11 +20,12 @@ from tests.simulation.history.vocabulary import (
     PutBack,
 )
 from tests.simulation.world.observer import Observer
-from tests.simulation.world.peer_failures import fail_peer
+from tests.simulation.world.peer_failures import DRIP, fail_peer
 from tests.simulation.world.processes import Process
 from tests.simulation.world.servers import Servers
 
 DEPTH_MAX: Final = 2
+DRIPPED_S: Final = 0.7  # of played time, between two bytes of an answer that drips
 TELLING: Final = ("batch_conversion_id", "reason", "exchange_status", "batches_opened", "records_updated", "refusal")
 
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class RunningAction:
         self.kinds_met = set[str]()  # what its processes have spoken to so far
         self.calls_met = set[str]()  # and what they asked for
         self._faults = list(faults)
+        self._is_dripping = False
         self._moments = Counter[str]()
         self._meanwhile: list[Meanwhile] = []
 
@@ -91,6 +93,7 @@ class RunningAction:
 
     def meet(self, process: Process, boundary: Boundary, stage: str, connection: Any) -> None:
         """Carry out the faults that are meant for this moment."""
+        self._is_dripping = self._is_dripping and stage == "after"
         if boundary.kind == "connect":
             self.world.observer.forget_closed(process)
         self._let_others_go_on(process)
@@ -107,6 +110,12 @@ class RunningAction:
             self._faults.remove(fault)
             self._carry_out(fault, process, boundary, stage=stage, connection=connection)
             self._let_others_go_on(process)
+
+    def read_clock(self, process: Process) -> float:
+        """Tell the time by which clients wait; between two bytes of an answer that drips, some has passed."""
+        if self._is_dripping:
+            self.world.pass_time(DRIPPED_S)
+        return process.now().timestamp()
 
     def log(self, process: Process, record: LogRecord) -> None:
         """Take down what the process says."""
@@ -142,16 +151,12 @@ class RunningAction:
                 self.world.backups.put_back(which)
             case PeerFailure() as failure:
                 counted[f"{boundary.kind}: failure {stage}"] += 1
-                counted[
-                    fail_peer(
-                        self.world.servers,
-                        process,
-                        failure,
-                        boundary=boundary,
-                        is_after=stage == "after",
-                        connection=connection,
-                    )
-                ] += 1
+                is_after = stage == "after"
+                how = fail_peer(
+                    self.world.servers, process, failure, boundary=boundary, is_after=is_after, connection=connection
+                )
+                counted[how] += 1
+                self._is_dripping = how.endswith(DRIP.name)
 
     def _pause(self, process: Process, seconds: int, actions: tuple[Action, ...]) -> None:
         self.was_paused = True
@@ -199,7 +204,7 @@ class _Player:
         self._running.world.pass_time(seconds)
 
     def seconds(self) -> float:
-        return self._process.now().timestamp()
+        return self._running.read_clock(self._process)
 
 
 def _is_due(fault: Fault, boundary: Boundary, stage: str, indices: dict[str, int]) -> bool:

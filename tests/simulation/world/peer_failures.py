@@ -22,6 +22,7 @@ def _document(**fields: Any) -> Action:
     return faults.body(json.dumps(fields).encode())
 
 
+DRIP: Final = faults.drip(0.001)  # by the real clock; how much of the played one it takes the running action says
 GENERAL: Final[tuple[Action, ...]] = (
     faults.lose_answer,
     faults.cut,
@@ -32,7 +33,7 @@ GENERAL: Final[tuple[Action, ...]] = (
     faults.body(b"<html>Just a moment...</html>"),
     faults.body(b'{"id": "abc", "sta'),
     faults.body(b"null"),
-    faults.body(b"[]"),
+    DRIP,
     faults.body(b"{}"),
     faults.status(401, body='{"error": "unauthorized", "message": "no key"}'),
 )
@@ -138,7 +139,7 @@ def _peer(servers: Servers, failure: PeerFailure, boundary: Boundary) -> str:
         "fence": (servers.storage, "*", FENCE),
     }[boundary.kind]
     action = actions[failure.flavour % len(actions)]
-    server.faults.add(method, action, times=1 if action is faults.lose_answer else failure.times)
+    server.faults.add(method, action, times=1 if action in (faults.lose_answer, DRIP) else failure.times)
     if action is faults.lose_answer and failure.times > 1:  # the line is down from then on
         silence = faults.status(503) if boundary.kind in OVER_HTTP else faults.refuse(StatusCode.UNAVAILABLE)
         server.faults.add(method, silence, times=failure.times)
