@@ -21,6 +21,7 @@ COLUMNS: Final = {
     "deposit_gas_usd": "of it gas $",
     "saved_usd": "saved $",
 }
+AMOUNTS: Final = ("fixed_cost_usd", "deposit_gas_usd", "saved_usd")
 CENT: Final = Decimal("0.01")
 ORIGIN: Final = datetime(2024, 1, 1, tzinfo=UTC)
 """From where PostgreSQL counts the spans of the other figures."""
@@ -39,10 +40,11 @@ def _by_time(batches: list[BatchSaving], period: Period) -> list[dict[str, Any]]
     width = timedelta(seconds=period.width_s)
     for batch in batches:
         at = ORIGIN + (batch.created_at - ORIGIN) // width * width
-        known = bins.setdefault(at, {"at": at} | dict.fromkeys(list(COLUMNS)[1:], 0))
+        known = bins.setdefault(at, {"at": at, "batches": 0, "payments": 0} | dict.fromkeys(AMOUNTS, Decimal(0)))
         known["batches"] += 1
-        for name in ("payments", "fixed_cost_usd", "deposit_gas_usd", "saved_usd"):
-            known[name] += getattr(batch, name) or 0
+        known["payments"] += batch.payments
+        for name in AMOUNTS:
+            known[name] += getattr(batch, name) or Decimal(0)
     return [row | {"saved_usd": row["saved_usd"].quantize(CENT)} for _, row in sorted(bins.items())]
 
 

@@ -22,6 +22,7 @@ from tests.ops.conftest import Shell
 from tests.ops.pages.conftest import NOW
 from tests.ops.pages.markup import read_markup
 from tests.ops.pages.records import Records, Values
+from tests.rig import Rig
 
 YEAR = timedelta(days=365)
 
@@ -170,3 +171,18 @@ def test_empty_bins_between_others_are_shown() -> None:
         ("1 to 2", 0),
         ("2 and more", 1),
     ]
+
+
+def test_batches_of_one_payment_saved_nothing(rig: Rig) -> None:
+    """A time in which nothing was saved is nought dollars, and no error."""
+    rig.clock.now = datetime.now(UTC)
+    (batch,) = rig.open_batches("30.00")
+    rig.pay_out(batch, "29.50")
+    rig.call_back(rig.response(batch, "29.50"))
+    opened = open_database(load_database_settings({"DATABASE_URL": rig.url}), STATEMENTS)
+    try:
+        with opened.transaction() as transaction:
+            drawn = {figure.name: figure for figure in read_figures(transaction, rig.clock.now, timedelta(days=30))}
+    finally:
+        opened.close()
+    assert [row["saved_usd"] for row in drawn["saved"].rows] == [0]
