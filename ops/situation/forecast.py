@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from ops.situation.needs import NEEDS_A_PERSON
 from ops.situation.reading import PACE_SPAN, Situation
 from shared.model.policy import Policy, parse_policy
 
@@ -19,9 +20,9 @@ def next_check_at(situation: Situation) -> datetime | None:
 
 
 def next_batch_in(situation: Situation) -> timedelta | None:
-    """Estimate how long until a batch is opened, at the pace of the last day; None where nothing tells."""
+    """Estimate how long until a batch is opened, at the pace of the last day; None where it waits for a person."""
     policy = policy_in_force(situation)
-    if situation.levers is None or policy.paused:
+    if situation.levers is None or policy.paused or _waits_for_a_person(situation):
         return None
     waits = (
         _until_threshold(situation),
@@ -29,6 +30,12 @@ def next_batch_in(situation: Situation) -> timedelta | None:
         _until_worthwhile(situation, policy),
     )
     return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _waits_for_a_person(situation: Situation) -> bool:
+    """Whether the last check was stopped by what no next check mends."""
+    reason = situation.last_check["reason"] if situation.last_check else None
+    return reason in NEEDS_A_PERSON or bool(situation.cut_over and situation.cut_over["is_wanted"])
 
 
 def policy_in_force(situation: Situation) -> Policy:

@@ -9,20 +9,21 @@ from ops.command_line.text import age, count
 from ops.situation.reading import Situation
 from ops.situation.reasons import LEFT_OUT, explain_reason
 from shared.model.money import plain
+from shared.model.reasons import HELD_RIGHTLY
 
 CHECK_OVERDUE: Final = timedelta(minutes=45)  # as the alert check-stopped has it
 PAYMENT_OVERDUE: Final = timedelta(hours=48)  # as the alert pending-age has it
-NEEDS_A_PERSON: Final = (
-    "quote_refused",
-    "exchange_refused",
-    "claim_refused",
-    "policy_unreadable",
-    "deposits_lost",
-    "database_behind",
-    "fence_lost",
-    "above_exchange_maximum",
-)
-EXPECTED: Final = "before_cut_over"  # held on purpose
+NEEDS_A_PERSON: Final = {
+    "quote_refused": "./microbatch trigger --dry-run",
+    "exchange_refused": "./microbatch trigger --dry-run",
+    "claim_refused": "",  # the log alone has the rule that refused
+    "policy_unreadable": "./microbatch policy show",
+    "deposits_lost": "./microbatch breaker show",
+    "database_behind": "./microbatch fence show",
+    "fence_lost": "./microbatch fence show",
+    "above_exchange_maximum": "./microbatch pending --sort amount",
+}
+"""Reasons of a check that do not pass by themselves, each with what is typed first."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def _of_checks(situation: Situation) -> Iterator[Need]:
         yield Need(f"no check has ended well for {age(silence)}", "./microbatch trigger --wait")
     if last["reason"] in NEEDS_A_PERSON:
         said, lever = explain_reason(last["reason"])
-        yield Need(f"nothing is opened: {said}", lever)
+        command = NEEDS_A_PERSON[last["reason"]]
+        yield Need(f"nothing is opened: {said}" if command else f"nothing is opened: {said}; {lever}", command)
     if last["threshold_source"] not in (None, "secret"):
         yield Need(f"the threshold cannot be read; {last['threshold_source']} serves", "./microbatch threshold show")
 
@@ -94,5 +96,5 @@ def _of_payments(situation: Situation) -> Iterator[Need]:
         if command:
             yield Need(f"{count(payments, 'payment')} left out by the last check: {said}", command)
     for reason, payments in situation.held.items():
-        if reason != EXPECTED:
+        if reason not in HELD_RIGHTLY:
             yield Need(f"{count(payments, 'payment')} can never be claimed: {reason}", "./microbatch held")

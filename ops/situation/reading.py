@@ -76,7 +76,7 @@ def read_situation(transaction: Transaction, now: datetime) -> Situation:
         levers=levers,
         lever_acts=transaction.rows("list_lever_acts", since=levers["checked_at"]) if levers else [],
         in_flight=transaction.rows("list_batches_in_flight", batches_max=IN_FLIGHT_MAX),
-        unresolved=transaction.rows("list_late_payouts", since=now - timedelta(days=7), batches_max=UNRESOLVED_MAX),
+        unresolved=transaction.rows("list_late_payouts", batches_max=UNRESOLVED_MAX),
         breaker=breaker,
         cut_over=transaction.row("get_cut_over"),
         pace_usd=max(pace["opened_usd"] + pending["pending_usd"] - pace["pending_then_usd"], Decimal(0)),

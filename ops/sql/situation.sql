@@ -51,10 +51,16 @@ ORDER BY created_at, id
 LIMIT CAST(:batches_max AS integer);
 
 -- name: list_late_payouts
--- Batches that were given up and paid out after all, of the last days.
+-- Batches that were given up and paid out after all, until a person has dealt with the money.
 SELECT id AS number, batch_conversion_id, late_usdt_received, late_seen_at AT TIME ZONE 'UTC' AS late_seen_at
-FROM batch_conversions
-WHERE conversion_status = 'failed' AND late_seen_at >= CAST(:since AS timestamptz) AT TIME ZONE 'UTC'
+FROM batch_conversions AS batch
+WHERE conversion_status = 'failed'
+    AND late_seen_at IS NOT NULL
+    AND NOT EXISTS (
+        SELECT FROM operator_acts AS dealt
+        WHERE dealt.act = 'reconcile settled'
+            AND dealt.batch_conversion_id = batch.batch_conversion_id
+            AND dealt.acted_at AT TIME ZONE 'UTC' >= batch.late_seen_at)
 ORDER BY id DESC
 LIMIT CAST(:batches_max AS integer);
 

@@ -12,12 +12,13 @@ from shared.model.decision import Pending
 from shared.model.money import dollars
 from shared.model.policy import Policy, PolicyInForce, Threshold
 from shared.model.quote import Sums, cap_usd
-from shared.model.reasons import BEFORE_CUT_OVER, LeftOut, Reason
+from shared.model.reasons import BEFORE_CUT_OVER, HELD_RIGHTLY, LeftOut, Reason
 from shared.outside.database import Queries, Row, Session, Transaction
 
 SEE_HELD: Final = "./microbatch held"
 SEE_STATUS: Final = "./microbatch status"  # what only this check could tell: they are held by no rule
 LEFT_OUT_FOR_NOW: Final = frozenset(LeftOut)
+NEEDS_NOBODY: Final = HELD_RIGHTLY | {LeftOut.LOCKED}  # told, and no alert
 FIRST_IDS_MAX: Final = 5  # of the payments left out for one reason, in a log line
 
 
@@ -169,7 +170,8 @@ def log_unclaimable(left_out: Iterable[Row]) -> None:
     for row in left_out:
         if row["reason"] == BEFORE_CUT_OVER:
             continue
-        logs.warning(
+        write = logs.info if row["reason"] in NEEDS_NOBODY else logs.warning
+        write(
             logs.Event.PAYMENTS_UNCLAIMABLE,
             f"{row['payments']} payments wait that are not claimed ({row['reason']}), the first: {row['first_ids']}; "
             f"see: {SEE_STATUS if row['reason'] in LEFT_OUT_FOR_NOW else SEE_HELD}",

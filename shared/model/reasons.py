@@ -50,3 +50,5 @@ class LeftOut(StrEnum):
 
 
 BEFORE_CUT_OVER: Final = "before_cut_over"
+HELD_RIGHTLY: Final = frozenset({BEFORE_CUT_OVER, "already_paid_out"})
+"""Why payments are held as they should be: an operator has said so, or the client has had the money."""

@@ -85,9 +85,10 @@ locals {
       remind_s  = 3600
     }
     payments_unclaimable = {
-      title    = "Payments whose dollars cannot be used wait for ever"
+      title    = "Payments wait that no batch takes as they stand"
       severity = "WARNING"
       events   = ["payments_unclaimable"]
+      and      = "severity>=WARNING"
       remind_s = 86400
     }
     pending_age = {

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from ops.situation.needs import NEEDS_A_PERSON
 from ops.situation.reasons import LEFT_OUT, SAID, explain_reason
 from sandbox.postgres.session import open_session, run_sql
 from shared.flow.check_lock import CHECK_LOCK
@@ -107,6 +108,47 @@ def test_what_is_held(rig: Rig, shell: Shell) -> None:
     assert typed.code == 1
     assert "1 payment can never be claimed: no_dollars" in typed.out
     assert "./microbatch held" in typed.out
+
+
+def test_what_is_held_rightly_needs_nobody(rig: Rig, shell: Shell) -> None:
+    """GCBatchProcessor pays out what waits, at every payout: counted for ever, and nobody is called for it."""
+    rig.pay("5.00", "3.00")
+    rig.sql("UPDATE payout_accumulation SET is_paid_out = TRUE WHERE accumulated_eth = 5")
+    rig.check()
+    typed = shell("status", "--check")
+    assert typed.code == 0, typed.out
+    assert "held        1 payment: already_paid_out" in typed.out
+
+
+@pytest.mark.parametrize("reason", NEEDS_A_PERSON)
+def test_what_a_person_is_told_to_type_is_a_command(reason: str, rig: Rig, shell: Shell) -> None:
+    """And what is to be looked up elsewhere stands in the sentence."""
+    rig.check()
+    rig.sql("UPDATE threshold_checks SET reason = %s", reason)
+    (need,) = shell("status", "--json").document["needs"]
+    assert need["command"].startswith("./microbatch ") or "see the log" in need["what"]
+    assert shell("status", "--json").document["next_batch_in_s"] is None
+
+
+def test_money_that_came_late_needs_somebody_until_it_is_dealt_with(rig: Rig, shell: Shell) -> None:
+    """However long ago it came; once a person has said so it is over."""
+    rig.pay("30.00")
+    rig.check()
+    (batch,) = rig.batches()
+    rig.peers.exchange.expire(batch["cn_api_id"])
+    rig.clock.forward(minutes=21)
+    rig.check()
+    rig.sql(
+        "UPDATE batch_conversions SET late_usdt_received = 29, late_seen_at = NOW() - INTERVAL '40 days'"
+        " WHERE conversion_status = 'failed'"
+    )
+    assert "29.00000000 USDT arrived after all" in shell("status").out
+    rig.sql(
+        "INSERT INTO operator_acts (act, batch_conversion_id, by_whom, detail)"
+        " VALUES ('reconcile settled', %s, 'ada', '{\"findings\": []}')",
+        batch["batch_conversion_id"],
+    )
+    assert shell("status", "--json").document["late_payouts"] == []
 
 
 def test_a_silent_schedule(rig: Rig, shell: Shell) -> None:
