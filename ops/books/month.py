@@ -31,6 +31,9 @@ def month_lines(sums: Mapping[str, Any]) -> list[str]:
         + (f"  {plain(sums['completed_usdt'])} USDT" if name == "completed" else "")
         for name, said in MOVED.items()
     ]
+    if sums["closing_paid_out_payments"]:
+        early = f"{count(sums['closing_paid_out_payments'], 'payment'):>18}  {dollars(sums['closing_paid_out_usd'])}"
+        lines.append(f"{'of them paid out':<16} {early}")
     for name, said in (("paid_out", "paid out"), ("owed", "not yet paid out")):
         lines.append(f"{said:<16} {count(sums[f'{name}_payments'], 'payment'):>18}  {plain(sums[f'{name}_usdt'])} USDT")
     if unaccounted := sums["unaccounted_payments"]:

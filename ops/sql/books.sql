@@ -1,6 +1,7 @@
 -- name: sum_month
 -- The payments of a month, of one client or of all: what waited at its beginning, came in, was completed, and waits at its
--- end, which the first three make up; what was paid out, and what was completed and not yet paid out at its end.
+-- end, which the first three make up; what was paid out, and what was completed and not yet paid out at its end. One that
+-- GCBatchProcessor paid out while it waited counts as paid out when it is completed; until then it is told apart.
 SELECT
     COUNT(*) FILTER (WHERE was_there AND NOT was_done) AS opening_payments,
     COALESCE(SUM(amount_usd) FILTER (WHERE was_there AND NOT was_done), 0) AS opening_usd,
@@ -11,10 +12,12 @@ SELECT
     COALESCE(SUM(share_usdt) FILTER (WHERE is_done AND NOT was_done), 0) AS completed_usdt,
     COUNT(*) FILTER (WHERE is_there AND NOT is_done) AS closing_payments,
     COALESCE(SUM(amount_usd) FILTER (WHERE is_there AND NOT is_done), 0) AS closing_usd,
-    COUNT(*) FILTER (WHERE is_paid AND NOT was_paid) AS paid_out_payments,
-    COALESCE(SUM(share_usdt) FILTER (WHERE is_paid AND NOT was_paid), 0) AS paid_out_usdt,
-    COUNT(*) FILTER (WHERE is_done AND NOT is_paid) AS owed_payments,
-    COALESCE(SUM(share_usdt) FILTER (WHERE is_done AND NOT is_paid), 0) AS owed_usdt,
+    COUNT(*) FILTER (WHERE is_there AND NOT is_done AND is_given) AS closing_paid_out_payments,
+    COALESCE(SUM(amount_usd) FILTER (WHERE is_there AND NOT is_done AND is_given), 0) AS closing_paid_out_usd,
+    COUNT(*) FILTER (WHERE is_done AND is_given AND NOT (was_done AND was_given)) AS paid_out_payments,
+    COALESCE(SUM(share_usdt) FILTER (WHERE is_done AND is_given AND NOT (was_done AND was_given)), 0) AS paid_out_usdt,
+    COUNT(*) FILTER (WHERE is_done AND NOT is_given) AS owed_payments,
+    COALESCE(SUM(share_usdt) FILTER (WHERE is_done AND NOT is_given), 0) AS owed_usdt,
     COUNT(*) FILTER (WHERE NOT is_accounted) AS unaccounted_payments
 FROM (
     SELECT
@@ -25,14 +28,15 @@ FROM (
         is_accounted AND came_in_at < CAST(:until AS timestamptz) AT TIME ZONE 'UTC' AS is_there,
         is_accounted AND COALESCE(completed_at < CAST(:since AS timestamptz) AT TIME ZONE 'UTC', FALSE) AS was_done,
         is_accounted AND COALESCE(completed_at < CAST(:until AS timestamptz) AT TIME ZONE 'UTC', FALSE) AS is_done,
-        COALESCE(paid_out_at < CAST(:since AS timestamptz) AT TIME ZONE 'UTC', FALSE) AS was_paid,
-        COALESCE(paid_out_at < CAST(:until AS timestamptz) AT TIME ZONE 'UTC', FALSE) AS is_paid
+        COALESCE(paid_out_at < CAST(:since AS timestamptz) AT TIME ZONE 'UTC', FALSE) AS was_given,
+        COALESCE(paid_out_at < CAST(:until AS timestamptz) AT TIME ZONE 'UTC', FALSE) AS is_given
     FROM accounted_payments
     WHERE CAST(:client_id AS varchar) IS NULL OR client_id = CAST(:client_id AS varchar)
 ) AS placed;
 
 -- name: open_statement
--- The payments that a client's month holds, oldest first: what waited at its beginning, and what came in.
+-- The payments that a client's month holds, oldest first: what waited at its beginning, what came in, and what was paid
+-- out in it though it was completed before.
 DECLARE statement NO SCROLL CURSOR FOR
 SELECT
     id AS payment_id,
@@ -49,7 +53,10 @@ FROM accounted_payments
 WHERE is_accounted
     AND client_id = CAST(:client_id AS varchar)
     AND came_in_at < CAST(:until AS timestamptz) AT TIME ZONE 'UTC'
-    AND (completed_at IS NULL OR completed_at >= CAST(:since AS timestamptz) AT TIME ZONE 'UTC')
+    AND (completed_at IS NULL
+        OR completed_at >= CAST(:since AS timestamptz) AT TIME ZONE 'UTC'
+        OR (paid_out_at >= CAST(:since AS timestamptz) AT TIME ZONE 'UTC'
+            AND paid_out_at < CAST(:until AS timestamptz) AT TIME ZONE 'UTC'))
 ORDER BY came_in_at, id;
 
 -- name: fetch_statement

@@ -1,6 +1,7 @@
 """`statement CLIENT --month YYYY-MM`: what a client's month came to, payment by payment."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ COLUMNS: Final = {
     "share_usdt": "USDT",
     "paid_out_at_utc": "paid out",
 }
+HOLDING: Final = ("opening", "came_in", "paid_out", "owed", "unaccounted")
+"""What a month may hold of a client."""
 SHOWN_MAX: Final = 50
 LISTED_MAX: Final = 10_000
 
@@ -36,21 +39,23 @@ LISTED_MAX: Final = 10_000
 def command(client: str, month: Month, file: Path | None) -> Answer:
     """Show what a client's month came to, payment by payment.
 
-    What waited before and came in is completed or waits at the end, as of the month's last instant.
+    What waited before and came in is completed or waits at the end, as of the month's last instant. What was paid out
+    in the month is listed too, though it was completed before.
     """
     with opened_database() as database, database.transaction() as transaction:
         sums = read_month(transaction, month, client)
         rows = _rows(transaction, month, client)
-        listed = [row for row, _ in zip(rows, range(LISTED_MAX), strict=False)] if file is None else []
+        listed = list(islice(rows, LISTED_MAX)) if file is None else []
         written = write_file(file, "csv", rows) if file else 0
-    payments = sums["opening_payments"] + sums["came_in_payments"]
-    if not payments:
+    if not (written if file else any(sums[f"{name}_payments"] for name in HOLDING)):
         raise NotDone(f"client {client} has no payment in {month}")
     document: dict[str, Any] = {"client_id": client, "month": str(month), "since": month.since, "until": month.until}
     lines = [f"client {client}, {month}", "", *month_lines(sums), ""]
     if file is not None:
-        return Answer(document | sums | {"file": str(file), "rows": written}, [*lines, f"{written} payments in {file}"])
-    return Answer(document | sums | {"payments": listed}, [*lines, *_listed_lines(listed, payments)])
+        return Answer(
+            document | sums | {"file": str(file), "rows": written}, [*lines, f"{count(written, 'payment')} in {file}"]
+        )
+    return Answer(document | sums | {"payments": listed}, [*lines, *_listed_lines(listed)])
 
 
 def _rows(transaction: Transaction, month: Month, client: str) -> Iterator[Row]:
@@ -60,8 +65,9 @@ def _rows(transaction: Transaction, month: Month, client: str) -> Iterator[Row]:
         yield from rows
 
 
-def _listed_lines(listed: list[Row], payments: int) -> list[str]:
-    lines = table(listed[:SHOWN_MAX], COLUMNS)
-    if payments > SHOWN_MAX:
-        lines.append(f"... and {count(payments - SHOWN_MAX, 'payment')} more; all of them: --csv FILE")
+def _listed_lines(listed: list[Row]) -> list[str]:
+    lines = table(listed[:SHOWN_MAX], COLUMNS) if listed else []
+    if (more := len(listed) - SHOWN_MAX) > 0:
+        least = "at least " if len(listed) == LISTED_MAX else ""
+        lines.append(f"... and {least}{count(more, 'payment')} more; all of them: --csv FILE")
     return lines

@@ -76,6 +76,33 @@ def test_a_statement_is_as_of_its_last_instant(books: Rig, shell: Shell) -> None
     assert "client client, 2026-10" in out
 
 
+def test_a_payout_is_stated_in_its_own_month(books: Rig, shell: Shell) -> None:
+    """What was completed before and is paid out now: owed until then, then listed; the rows make up the sum."""
+    december = "2026-12"
+    typed = shell("statement", "client", "--month", december)
+    assert (typed.code, "not yet paid out          1 payment  19.50000000 USDT" in typed.out) == (0, True)
+    books.sql("UPDATE payout_accumulation SET is_paid_out = TRUE, paid_out_at = '2026-12-05' WHERE NOT is_paid_out")
+    document = shell("statement", "client", "--month", december, "--json").document
+    assert (document["opening_payments"], document["came_in_payments"], document["owed_payments"]) == (0, 0, 0)
+    assert (document["paid_out_payments"], document["paid_out_usdt"]) == (1, "19.50000000")
+    assert [row["share_usdt"] for row in document["payments"]] == ["19.50000000"]
+    assert shell("statement", "client", "--month", "2027-01").code == 1
+
+
+def test_what_is_paid_out_while_it_waits_is_told_apart(books: Rig, shell: Shell) -> None:
+    """GCBatchProcessor pays out what waits: paid out once it is completed, and what is owed moves by just that."""
+    books.sql("UPDATE payout_accumulation SET is_paid_out = TRUE, paid_out_at = '2026-10-31' WHERE NOT is_paid_out")
+    october, november = (
+        shell("statement", "client", "--month", month, "--json").document for month in (OCTOBER, NOVEMBER)
+    )
+    assert (october["closing_paid_out_payments"], october["closing_paid_out_usd"]) == (1, "20.00000000")
+    assert october["paid_out_payments"] == 2
+    assert (november["paid_out_payments"], november["paid_out_usdt"]) == (1, "19.50000000")
+    owed = Decimal(october["owed_usdt"]) + Decimal(november["completed_usdt"]) - Decimal(november["paid_out_usdt"])
+    assert owed == Decimal(november["owed_usdt"])
+    assert "of them paid out          1 payment  $20.00" in shell("statement", "client", "--month", OCTOBER).out
+
+
 def test_a_statement_goes_into_a_spreadsheet(books: Rig, shell: Shell, tmp_path: Path) -> None:
     """Every payment, units in the header, and no text that steers it."""
     books.sql("UPDATE payout_accumulation SET conversion_tx_hash = '=1+1' WHERE conversion_status = 'completed'")
