@@ -153,17 +153,20 @@ def _require(holds: bool, reason: str) -> None:
 def in_words(receipt: Mapping[str, Any]) -> list[str]:
     """What a true receipt says."""
     payment, batch, figures = receipt["payment"], receipt["batch"], receipt["arithmetic"]
-    more = ", and this payment got one of them" if int(figures["units"]) > int(figures["floor"]) else ""
+    is_one = batch["units_left_over"] == 1
+    left_over, one = ("1 unit was", "it") if is_one else (f"{batch['units_left_over']} units were", "one of them")
+    more = f", and this payment got {one}" if int(figures["units"]) > int(figures["floor"]) else ""
+    payments = "1 payment" if batch["payments"] == 1 else f"{batch['payments']} payments"
     return [
         f"payment {payment['id']} of client {payment['client_id']}, {payment['created_at']}: ${payment['amount_usd']}",
         *(f"  first in batch {earlier}, which failed" for earlier in payment["earlier_batches"]),
         f"batch {batch['batch_conversion_id']} (#{batch['number']}), completed {batch['completed_at']}",
-        f"  {batch['payments']} payments, ${batch['total_usd']}; received {batch['usdt_received']} USDT",
+        f"  {payments}, ${batch['total_usd']}; received {batch['usdt_received']} USDT",
         f"  exchange {batch['cn_api_id']}, transaction {batch['tx_hash']}",
         f"  digest {receipt['digest']}",
         f"share {payment['usdt_share']} USDT",
         f"  {figures['dividend']} / {figures['divisor']} = {figures['floor']} units, remainder {figures['remainder']}",
-        f"  rank {payment['rank']} by remainder; {batch['units_left_over']} units were left over{more}",
+        f"  rank {payment['rank']} by remainder; {left_over} left over{more}",
     ]
 
 

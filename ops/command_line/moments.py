@@ -1,5 +1,6 @@
-"""Times as they are typed: 2026-11-24, 2026-11-24T08:30Z, so long ago: 90m, 24h, 7d; and months: 2026-11."""
+"""Times as they are typed: 2026-11-24, 2026-11-24T08:30Z, so long ago: 90m, 24h, 7d; months: 2026-11; seconds."""
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,19 @@ class Moment(click.ParamType[datetime]):
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             self.fail(f"{text!r} is no time: write 2026-11-24T08:30Z, or 24h for so long ago", param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A length of time that ends: a number within bounds, which click takes no number for."""
+
+    name = "SECONDS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no length of time", param, ctx)
+        return seconds
 
 
 @dataclass(frozen=True)

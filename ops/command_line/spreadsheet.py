@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from ops.command_line.answers import rfc3339
+from ops.command_line.failures import NotDone
 from ops.command_line.text import visible
 from shared.model.money import plain
 
@@ -20,6 +21,7 @@ Rows = Iterable[Mapping[str, Any]]
 
 def write_file(file: Path, form: str, rows: Rows) -> int:
     """Write rows as csv or jsonl and return how many; the file is there whole or as it was, as it was for no row."""
+    require_replaceable(file)
     written = file.with_name(file.name + ".part")
     try:
         with written.open("w", encoding="utf-8", newline="") as target:
@@ -29,6 +31,12 @@ def write_file(file: Path, form: str, rows: Rows) -> int:
     finally:
         written.unlink(missing_ok=True)
     return count
+
+
+def require_replaceable(file: Path) -> None:
+    """Refuse what is there and is no file: /dev/stdout would be replaced, not written to."""
+    if file.exists() and not (file.is_file() and not file.is_symlink()):
+        raise NotDone(f"{file} is a device, a pipe or a link, which would be replaced; name a file")
 
 
 def _write_csv(target: TextIO, rows: Rows) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ops.situation.reasons import MENDABLE
 from shared.model.money import plain
 from shared.outside.database import Row
 
@@ -66,5 +67,5 @@ def about_payment(payment: dict[str, Any]) -> Iterator[Command]:
     yield Command(f"./microbatch payment {payment_id}", "this, as text")
     if payment["status"] == "completed":
         yield Command(f"./microbatch receipt {payment_id}", "what it got and why, to pass on")
-    if payment["held_because"] is not None:
+    if payment["held_because"] in MENDABLE:
         yield Command(f"./microbatch mend {payment_id} --dollars DOLLARS", "give it the dollars that it is worth")

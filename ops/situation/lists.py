@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
@@ -71,6 +72,11 @@ def show_checks(rows: Sequence[Row]) -> list[Row]:
     return [row | {"gap": gap} for row, gap in zip(rows, gaps, strict=False)]
 
 
+def read_held(rows: Sequence[Row]) -> list[Row]:
+    """Payments that are held, the time they came in as an instant; one that no calendar has stays a text."""
+    return [row | {"created_at": _instant(row["created_at"])} for row in rows]
+
+
 def read_details(rows: Sequence[Row]) -> list[Row]:
     """Acts with their detail as a document."""
     return [row | {"detail": json.loads(row["detail"] or "null")} for row in rows]
@@ -79,6 +85,13 @@ def read_details(rows: Sequence[Row]) -> list[Row]:
 def show_acts(acts: Sequence[Row]) -> list[Row]:
     """Acts as read_details() gives them, with what they were about."""
     return [act | {"on": _subject(act)} for act in acts]
+
+
+def _instant(written: str | None) -> datetime | str | None:
+    try:
+        return datetime.fromisoformat(written) if written else None
+    except ValueError:
+        return written
 
 
 def _took(batch: Row) -> str | None:

@@ -30,8 +30,8 @@ def _story(payment: Row, releases: list[Row]) -> list[Moment]:
         ]
     told += [
         (payment["batch_created_at"], f"claimed by batch {payment['batch_conversion_id']}"),
-        (payment["batch_completed_at"], f"completed with {payment['share_usdt']} USDT"),
-        (payment["paid_out_at"], f"paid out to the client in payout {payment['payout_batch_id']}"),
+        (payment["batch_completed_at"], f"completed with {payment['share_usdt'] or 'no known share of the'} USDT"),
+        (payment["paid_out_at"], f"paid out to the client in payout {payment['payout_batch_id'] or 'without a name'}"),
     ]
     return [Moment(at, what) for at, what in told if _is_time(at)]
 

@@ -4,6 +4,8 @@ from typing import Final
 
 from shared.model.reasons import LeftOut
 
+MENDABLE: Final = ("no_dollars", "dollars_above_payment")
+"""Why payments are held that `mend` can give their worth."""
 LEFT_OUT: Final[dict[str, tuple[str, str]]] = {
     LeftOut.ABOVE_BATCH_CAP: ("more than the policy lets into a batch", "./microbatch pending --sort amount"),
     LeftOut.ABOVE_EXCHANGE_MAXIMUM: ("more than ChangeNow takes at once", "./microbatch pending --sort amount"),

@@ -11,11 +11,14 @@ LIMIT 1;
 SELECT COALESCE(MAX(id), 0) AS id FROM threshold_checks;
 
 -- name: get_check_after
--- The first check after another one that was not turned away by a check in progress.
+-- The first check after another one that was not turned away by a check in progress; of a forced tick the first forced one:
+-- the schedule's may come between.
 SELECT id, checked_at, decision, reason, pending_usd, pending_payments, threshold_usd, threshold_source,
     batch_conversion_id, batches_opened
 FROM threshold_checks
-WHERE id > CAST(:check_id AS bigint) AND reason <> 'check_in_progress'
+WHERE id > CAST(:check_id AS bigint)
+    AND reason <> 'check_in_progress'
+    AND (forced OR NOT CAST(:is_forced AS boolean))
 ORDER BY id
 LIMIT 1;
 

@@ -51,8 +51,12 @@ ORDER BY released.released_at;
 SELECT reason FROM unclaimable_payments WHERE id = CAST(:payment_id AS integer);
 
 -- name: list_unclaimable
--- What waits and is never claimed as it stands, oldest first; odd times come as text.
-SELECT held.id, held.client_id, held.amount_usd, payment.payment_amount_usd, CAST(held.created_at AS text) AS created_at,
+-- What waits and is never claimed as it stands, in the order of the ids; odd times (infinite, before Christ) come as the
+-- server writes them.
+SELECT held.id, held.client_id, held.amount_usd, payment.payment_amount_usd,
+    CASE WHEN held.created_at > '0001-01-02' AND held.created_at < '9999-12-31'
+        THEN to_char(held.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        ELSE CAST(held.created_at AS text) END AS created_at,
     held.conversion_status AS status, held.reason
 FROM unclaimable_payments AS held
 JOIN payout_accumulation AS payment USING (id)

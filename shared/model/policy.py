@@ -81,8 +81,10 @@ def parse_threshold(payload: bytes) -> Decimal:
         threshold_usd = parse_amount(payload.decode("utf-8").strip())
     except (UnicodeDecodeError, ValueImpossible) as error:
         raise LeverInvalid("the threshold is not a decimal number; write it like 20.00") from error
-    if not 0 < threshold_usd <= AMOUNT_MAX:
+    if threshold_usd <= 0:
         raise LeverInvalid("the threshold is not above 0; to stop batching, pause it in the policy")
+    if threshold_usd > AMOUNT_MAX:
+        raise LeverInvalid(f"the threshold is not at most {AMOUNT_MAX}")
     return threshold_usd
 
 
@@ -131,7 +133,7 @@ def _read_positive(key: str, value: Any) -> Decimal | None:
     except ValueImpossible as error:
         raise LeverInvalid(f"the policy's {key} is not a number") from error
     if not 0 < number <= AMOUNT_MAX:
-        raise LeverInvalid(f"the policy's {key} is not above 0")
+        raise LeverInvalid(f"the policy's {key} is not above 0 and at most {AMOUNT_MAX}")
     return number
 
 

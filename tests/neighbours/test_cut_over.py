@@ -52,6 +52,12 @@ def test_it_is_not_decided_by_a_script_that_did_not_mean_it(moved_url: str, caps
     assert cut_over("--all", "--none") == 2
 
 
+def test_a_slip_in_the_year_is_refused(moved_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Until then nothing would be claimed, and nobody called."""
+    assert cut_over("--from", "2099-01-01", "--yes") == 1
+    assert "is ahead" in capsys.readouterr().err
+
+
 def test_from_now_on(moved_rig: Rig, moved_url: str) -> None:
     """--none: what waited stays apart, a payment inserted as deployed is claimed with its dollars."""
     assert cut_over("--none", "--yes", "--by", "ada", "--why", "drained") == 0

@@ -4,6 +4,7 @@ from typing import Final
 
 from ops.pages.commands import WHOLE
 from ops.pages.section import Section
+from ops.situation import lists
 from ops.situation.needs import find_needs
 from ops.situation.reading import Situation
 from ops.situation.words import (
@@ -38,7 +39,7 @@ def read_held(transaction: Transaction, situation: Situation, payments_max: int)
         if row["stuck_reported_at"] is not None or (row["refused_usdt"] is not None and row["accepted_usdt"] is None)
     ]
     facts = {
-        "payments": transaction.rows("list_unclaimable", reason=None, payments_max=payments_max),
+        "payments": lists.read_held(transaction.rows("list_unclaimable", reason=None, payments_max=payments_max)),
         "payments_max": payments_max,
         "stuck": stuck,
         "stuck_columns": IN_FLIGHT_COLUMNS,

@@ -109,7 +109,7 @@ class Report:
     def _head(self) -> Iterator[str]:
         told = f"{count(self.batches, 'batch')} compared: {', '.join(self.sources)}"
         yield told if len(self.sources) == 3 else f"{told} (two of three: ETHEREUM_RPC_URL is not set)"
-        dealt = f", {self.settled} findings dealt with" if self.settled else ""
+        dealt = f", {count(self.settled, 'finding')} dealt with" if self.settled else ""
         yield f"{self.verdicts[MATCHED]} matched, {self.verdicts[OPEN]} still open, {self.verdicts[DIFFERS]} not{dealt}"
         if self.foreign.refusal:
             yield f"ChangeNow keeps its list from this key ({visible(self.foreign.refusal)}): no other exchange is seen"

@@ -3,6 +3,7 @@
 import click
 
 from ops.books.digests import keep_digest
+from ops.command_line import text
 from ops.command_line.answers import Answer, answering, tell
 from ops.command_line.batch_names import BatchName, find_batch
 from ops.command_line.database import opened_database
@@ -26,6 +27,6 @@ def command(batch: str | None) -> Answer:
         for batch_conversion_id in wanted:
             digest = keep_digest(database, batch_conversion_id)
             made.append({"batch_conversion_id": batch_conversion_id, "digest": digest.hexadecimal})
-            tell(f"{batch_conversion_id}: {digest.batch['payments']} payments")
+            tell(f"{batch_conversion_id}: {text.count(digest.batch['payments'], 'payment')}")
     lines = [f"{one['batch_conversion_id']}  {one['digest']}" for one in made]
     return Answer({"digests": made}, lines or ["every completed batch has its digest"])

@@ -12,14 +12,15 @@ from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
 from ops.command_line.moments import Moment
 from ops.command_line.spreadsheet import write_file
+from ops.command_line.text import count
 from shared.outside.database import Row, Transaction
 
-KINDS: Final = ("payments", "batches", "acts")
+KINDS: Final = {"payments": "payment", "batches": "batch", "acts": "act"}
 FORMATS: Final = ("csv", "jsonl")
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(list(KINDS)))
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True, help="How it is written."
@@ -40,10 +41,10 @@ def command(kind: str, file: Path, form: str, **filters: Any) -> Answer:
     elif filters["client"] or filters["status"]:
         raise click.UsageError("an act has no client and no status")
     with opened_database() as database, database.transaction() as transaction:
-        count = write_file(file, form, _exported(transaction, kind, asked))
-    if not count:
+        rows = write_file(file, form, _exported(transaction, kind, asked))
+    if not rows:
         raise NotDone(f"no {kind} of that kind; nothing was written")
-    return Answer({"file": str(file), "kind": kind, "rows": count}, [f"{count} {kind} in {file}"])
+    return Answer({"file": str(file), "kind": kind, "rows": rows}, [f"{count(rows, KINDS[kind])} in {file}"])
 
 
 def _exported(transaction: Transaction, kind: str, asked: dict[str, datetime | str | None]) -> Iterator[Row]:

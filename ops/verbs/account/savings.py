@@ -94,7 +94,7 @@ def _lost_lines(savings: Savings) -> list[str]:
     lines = []
     for name, is_refunded, said in (
         ("refunded", True, "came back, less fees"),
-        ("lost", False, "not known to have come back: ./microbatch breaker show"),
+        ("lost", False, "not known to have come back: ./microbatch reconcile"),
     ):
         lost = savings.lost(is_refunded=is_refunded)
         if lost.batches:

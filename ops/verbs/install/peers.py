@@ -10,6 +10,7 @@ from urllib3.exceptions import HTTPError
 from ops.command_line.answers import Answer, answering
 from ops.command_line.exits import Exit
 from ops.command_line.failures import Away
+from ops.command_line.moments import Seconds
 from ops.command_line.text import table, visible
 from ops.outside.order_vectors import Trial, fresh_orders
 
@@ -24,7 +25,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("url")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 60), default=10, help="Seconds for each answer.")
+@click.option("--timeout", "timeout_s", type=Seconds(0.1, 60), default=10, help="Seconds for each answer.")
 @answering
 def check(url: str, timeout_s: float) -> Answer:
     """Send the vectors' order, and all that must be refused, to a GCHostPay1 on trial.

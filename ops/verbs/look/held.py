@@ -5,7 +5,7 @@ import click
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.text import table
-from ops.situation.lists import HELD
+from ops.situation.lists import HELD, read_held
 
 
 @click.command()
@@ -15,5 +15,5 @@ from ops.situation.lists import HELD
 def command(reason: str | None, limit: int) -> Answer:
     """List payments that can never be claimed as they stand."""
     with opened_database() as database, database.transaction() as transaction:
-        rows = transaction.rows("list_unclaimable", reason=reason, payments_max=limit)
+        rows = read_held(transaction.rows("list_unclaimable", reason=reason, payments_max=limit))
     return Answer({"payments": rows}, table(rows, HELD) if rows else ["nothing is held"])

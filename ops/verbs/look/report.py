@@ -10,6 +10,7 @@ from ops.command_line.answers import Answer, answering, tell
 from ops.command_line.batch_names import BatchName
 from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
+from ops.command_line.spreadsheet import require_replaceable
 
 SPANS: Final = ("day", "week", "month", "quarter", "year")
 INT_MAX: Final = 2**31 - 1
@@ -55,5 +56,6 @@ def _check_place(output: Path, *, overwrite: bool) -> None:
     """Refuse before anything is read."""
     if not output.absolute().parent.is_dir():
         raise NotDone(f"there is no folder {output.absolute().parent}")
+    require_replaceable(output)
     if output.exists() and not overwrite:
         raise NotDone(f"{output} is there already; to replace it, add --overwrite")

@@ -10,6 +10,7 @@ from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.exits import Exit
 from ops.command_line.failures import explain
+from ops.command_line.moments import Seconds
 from ops.situation.needs import find_needs
 from ops.situation.reading import read_situation
 from ops.situation.words import situation_document, situation_lines
@@ -19,7 +20,7 @@ from shared.outside.database import Database
 
 @click.command()
 @click.option("--watch", is_flag=True, help="Look again and again until Ctrl-C.")
-@click.option("--every", "every_s", type=click.FloatRange(0.2, 3600), default=5, show_default=True, help="Seconds.")
+@click.option("--every", "every_s", type=Seconds(0.2, 3600), default=5, show_default=True, help="Seconds.")
 @click.option("--check", is_flag=True, help="Exit 1 if a person is needed (for cron).")
 @answering
 def command(*, watch: bool, every_s: float, check: bool) -> Answer:

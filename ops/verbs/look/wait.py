@@ -9,6 +9,7 @@ from ops.command_line.answers import Answer, answering
 from ops.command_line.batch_names import batch_argument, find_batch
 from ops.command_line.database import opened_database
 from ops.command_line.exits import Exit
+from ops.command_line.moments import Seconds
 from shared.outside.database import Database, Row
 
 POLL_S = 1.0
@@ -17,7 +18,7 @@ ENDED = ("completed", "failed")
 
 @click.command()
 @batch_argument
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0), default=3600, show_default=True, help="Seconds.")
+@click.option("--timeout", "timeout_s", type=Seconds(0), default=3600, show_default=True, help="Seconds.")
 @answering
 def command(batch: str, timeout_s: float) -> Answer:
     """Wait until a batch has ended: 0, 1 if it failed, 8 while it runs."""
@@ -28,7 +29,8 @@ def command(batch: str, timeout_s: float) -> Answer:
     names = ("batch_conversion_id", "status", "exchange_status", "received_usdt", "completed_at", "failure_reason")
     document = {name: row[name] for name in names}
     if row["status"] == "completed":
-        return Answer(document, [f"batch {batch_conversion_id} is completed with {row['received_usdt']} USDT"])
+        received = "an amount that is not on record" if row["received_usdt"] is None else f"{row['received_usdt']} USDT"
+        return Answer(document, [f"batch {batch_conversion_id} is completed with {received}"])
     if row["status"] == "failed":
         said = f"batch {batch_conversion_id} has failed: {row['failure_reason']}; its payments wait again"
         return Answer(document, [said], Exit.REFUSED)

@@ -12,6 +12,7 @@ from ops.command_line.answers import Answer, answering
 from ops.command_line.batch_names import batch_argument, find_batch
 from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
+from ops.command_line.text import shown
 from ops.outside.exchange import open_exchange
 from shared.flow.batch.settlement import agree
 from shared.model.exchange import ExchangeState
@@ -71,7 +72,7 @@ def _plan(batch: Row, evidence: dict[str, Any]) -> list[str]:
     return [
         f"batch {batch['batch_conversion_id']}: {dollars(batch['total_usd'])} of payments",
         f"ChangeNow paid out {plain(evidence['amount_usdt'])} USDT, {share_pct:.1f} % of that",
-        f"the quote was {evidence['quoted_usdt']} USDT for {evidence['amount_eth']} ETH",
+        f"the quote was {shown(evidence['quoted_usdt'])} USDT for {shown(evidence['amount_eth'])} ETH",
         "it is distributed over the payments in proportion, and that cannot be taken back",
     ]
 

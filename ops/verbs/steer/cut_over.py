@@ -1,15 +1,21 @@
 """`cut-over`: from which instant on payments are ours; bare, it only shows what waits."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import click
 
 from ops.command_line.acts import Act, acting
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
+from ops.command_line.failures import NotDone
 from ops.command_line.moments import Moment
+from ops.command_line.text import instant
 from ops.situation.cut_over import ALL, CutOver, plan_cut_over, read_cut_over, write_instant
 from shared.outside.database import Database
+
+AHEAD_MAX: Final = timedelta(days=7)
+"""A slip in the year would hold every payment, and call nobody."""
 
 
 @click.command()
@@ -23,6 +29,8 @@ def command(moment: datetime | None, act: Act, *, take_all: bool, take_none: boo
     if (moment is not None) + take_all + take_none > 1:
         raise click.UsageError("give one of --from, --all and --none")
     now = datetime.now(UTC)
+    if moment is not None and moment > now + AHEAD_MAX:
+        raise NotDone(f"{instant(moment)} is ahead, and until then no payment would be ours; from now on: --none")
     with opened_database() as database:
         with database.transaction() as transaction:
             seen = read_cut_over(transaction, now)

@@ -11,10 +11,10 @@ from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
 from ops.command_line.text import shown
+from ops.situation.reasons import MENDABLE
 from shared.model.money import PLACES, dollars, plain
 from shared.outside.database import Row, Transaction
 
-MENDABLE: Final = ("no_dollars", "dollars_above_payment")
 ROUNDING_USD: Final = Decimal("0.01")  # what the database lets dollars exceed the payment by
 ID_MAX: Final = 2**31 - 1
 

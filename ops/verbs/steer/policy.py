@@ -1,8 +1,9 @@
 """`policy show|set|pause|resume`: the rules beside the threshold."""
 
 import json
+from dataclasses import fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -10,7 +11,9 @@ from ops.command_line.acts import Act, acting
 from ops.command_line.answers import Answer, answering
 from ops.command_line.failures import NotDone
 from ops.situation import levers
+from shared.model.policy import Policy
 
+RULES: Final = tuple(rule.name for rule in fields(Policy))
 CREATE = click.option("--create", is_flag=True, help="Make the secret if it is missing.")
 
 
@@ -41,7 +44,10 @@ def set_policy(rules: tuple[str, ...], document: str | None, act: Act, *, create
     current = levers.newest_document(levers.POLICY)
     if current is None:
         raise NotDone("the newest version is not valid; give the whole policy: --document '{...}'")
-    return _change(current | dict(map(_rule, rules)), act, create=create)
+    changes = dict(map(_rule, rules))
+    if unknown := changes.keys() - RULES:
+        raise NotDone(f"no rule of the policy: {', '.join(sorted(unknown))}; there are: {', '.join(RULES)}")
+    return _change(current | changes, act, create=create)
 
 
 @command.command()

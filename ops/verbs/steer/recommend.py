@@ -34,7 +34,7 @@ from shared.model.policy import DEFAULT_THRESHOLD_USD
 @click.option(
     "--waiting-cost", type=Amount(), default=str(WAITING_PCT), show_default=True, help="Percent an hour of what waits."
 )
-@click.option("--longest-wait", type=click.IntRange(1), metavar="HOURS", help="Nobody may wait longer.")
+@click.option("--longest-wait", type=click.IntRange(1, 8760), metavar="HOURS", help="Nobody may wait longer.")
 @click.option("--minimum", type=Amount(), default="0", help="Dollars below which the exchange takes nothing.")
 @click.option("--hours", type=click.IntRange(1, 8760), default=6, show_default=True, help="For the plain rule.")
 @click.option("--apply", is_flag=True, help="Set what is recommended, once agreed to.")

@@ -29,7 +29,7 @@ def command(batch: str, act: Act, *, vouched: bool) -> Answer:
         act.agree([*evidence.lines, "its payments go back to pending, for the next batch"], "Release the batch?")
         withdraw(check.orders, evidence.tasks)
         _release(check, act, evidence, vouched=vouched)
-    said = f"released: batch {batch_conversion_id} has failed, its {evidence.batch.payments} payments are pending again"
+    said = f"released: batch {batch_conversion_id} has failed, what it held is pending again"
     return Answer({"batch_conversion_id": batch_conversion_id, "released": True} | evidence.document, [said])
 
 

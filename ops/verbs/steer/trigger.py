@@ -8,6 +8,7 @@ import click
 from ops.command_line.answers import Answer, answering, tell
 from ops.command_line.database import opened_database
 from ops.command_line.exits import Exit
+from ops.command_line.moments import Seconds
 from ops.command_line.text import instant
 from ops.outside.trigger_topic import publish_tick
 from ops.steering.dry_run import forecast_check
@@ -20,7 +21,7 @@ POLL_S = 0.5
 @click.option("--force", is_flag=True, help="Open a batch below the threshold.")
 @click.option("--wait", is_flag=True, help="Wait for the check's decision.")
 @click.option("--dry-run", is_flag=True, help="Say what a check would do now; nothing is sent or written.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 3600), default=120, help="Seconds to wait.")
+@click.option("--timeout", "timeout_s", type=Seconds(0.1, 3600), default=120, help="Seconds to wait.")
 @answering
 def command(*, force: bool, wait: bool, dry_run: bool, timeout_s: float) -> Answer:
     """Start a check, and say what it decided."""
@@ -35,17 +36,17 @@ def command(*, force: bool, wait: bool, dry_run: bool, timeout_s: float) -> Answ
         assert newest is not None
         message = publish_tick(force=force)
         tell(f"tick {message} is sent; waiting for its check ...")
-        check = _awaited(database, newest["id"], timeout_s)
+        check = _awaited(database, newest["id"], timeout_s, is_forced=force)
     document = {"message": message, "force": force, "check": check}
     if check is None:
         return Answer(document, [f"no check came within {timeout_s:g} s; see: ./microbatch status"], Exit.PENDING)
     return Answer(document, [_told(check)])
 
 
-def _awaited(database: Database, newest_id: int, timeout_s: float) -> dict[str, Any] | None:
+def _awaited(database: Database, newest_id: int, timeout_s: float, *, is_forced: bool) -> dict[str, Any] | None:
     deadline = time.monotonic() + timeout_s
     while True:
-        check = _row(database, "get_check_after", check_id=newest_id)
+        check = _row(database, "get_check_after", check_id=newest_id, is_forced=is_forced)
         if check is not None or time.monotonic() >= deadline:
             return check
         time.sleep(POLL_S)

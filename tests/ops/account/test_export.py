@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -142,3 +143,17 @@ def test_memory_stays_flat(rig: Rig, shell: Shell, tmp_path: Path) -> None:
         tracemalloc.stop()
         rig.sql(f"{many}, generate_series(1, 2)")
     assert peaks[1] < 1.3 * peaks[0]
+
+
+@pytest.mark.parametrize("verb", [("export", "payments"), ("report", "--overwrite", "--output")], ids=" ".join)
+def test_what_is_no_file_is_not_replaced(verb: tuple[str, ...], accounts: Rig, shell: Shell, tmp_path: Path) -> None:
+    """A pipe, a device, a link such as /dev/stdout: they would be gone."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "file")
+    (tmp_path / "file").touch()
+    for there in (pipe, link):
+        typed = shell(*verb, there)
+        assert (typed.code, "name a file" in typed.err) == (1, True)
+    assert pipe.is_fifo()
+    assert link.is_symlink()

@@ -41,6 +41,19 @@ def test_a_bad_threshold_is_never_added(bad: str, rig: Rig, shell: Shell) -> Non
     assert newest(shell, "threshold") == "20.00"
 
 
+def test_too_many_dollars_are_said_to_be_so(rig: Rig, shell: Shell) -> None:
+    """More than a column can hold is not "not above 0"."""
+    assert "at most" in shell("threshold", "set", "1e13", "--yes").err
+    assert "at most" in shell("policy", "set", "max_batch_usd=1e13", "--yes", "--create").err
+
+
+def test_a_rule_that_is_none_is_not_taken_back_silently(rig: Rig, shell: Shell) -> None:
+    """A slip of the pen beside null would read as done."""
+    rig.set_policy('{"max_age_hours": 24}')
+    typed = shell("policy", "set", "max_agehours=null", "--yes")
+    assert (typed.code, "max_agehours" in typed.err, "max_age_hours" in typed.err) == (1, True, True)
+
+
 def test_nobody_to_ask_changes_nothing(rig: Rig, shell: Shell) -> None:
     """Without a terminal and without --yes."""
     typed = shell("threshold", "set", "30")

@@ -130,13 +130,24 @@ def test_payments_that_can_never_be_claimed(rig: Rig, shell: Shell) -> None:
     rig.sql("UPDATE payout_accumulation SET created_at = 'infinity', client_id = E'a\\x1b[2Jb'")
     typed = shell("held", "--json")
     assert typed.code == 0, typed.err
-    assert [payment["id"] for payment in typed.document["payments"]] == [odd]
+    assert [(payment["id"], payment["created_at"]) for payment in typed.document["payments"]] == [(odd, "infinity")]
     assert "\x1b" not in shell("held").out
     typed = shell("payment", odd)
     assert typed.code == 0, typed.err
     assert "held_because" in typed.out
     assert shell("payment", odd, "--json").document["life"] == []
     assert shell("held", "--reason", "before_cut_over").out == "nothing is held\n"
+
+
+def test_a_held_payments_time_is_written_as_everywhere(rig: Rig, shell: Shell) -> None:
+    """Whatever way the server writes dates, and before Christ as it writes them."""
+    rig.pay("-1", "-1")
+    rig.sql("UPDATE payout_accumulation SET created_at = '2026-10-20 08:00:00.5' WHERE id = 1")
+    rig.sql("UPDATE payout_accumulation SET created_at = '0044-03-15 BC' WHERE id = 2")
+    rig.sql(f"ALTER DATABASE \"{rig.fence_name}\" SET datestyle = 'German'")
+    first, second = shell("held", "--json").document["payments"]
+    assert (first["created_at"], second["created_at"]) == ("2026-10-20T08:00:00.500000Z", "15.03.0044 00:00:00 BC")
+    assert " 2026-10-20 08:00:00Z " in shell("held").out
 
 
 def test_nobody_knows_the_payment(rig: Rig, shell: Shell) -> None:
@@ -161,6 +172,13 @@ def test_waiting_for_a_batch(rig: Rig, shell: Shell, monkeypatch: pytest.MonkeyP
     failed = expired(rig, "40.00")
     assert shell("wait", failed, "--timeout", "0").code == 1
     assert shell("wait", new_id()).code == 1
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "soon"])
+def test_a_wait_that_never_ends_is_usage(seconds: str, bare_shell: Shell) -> None:
+    """No number is no length of time."""
+    assert bare_shell("wait", "#1", "--timeout", seconds).code == 2
+    assert bare_shell("trigger", "--wait", "--timeout", seconds).code == 2
 
 
 def test_an_old_payment_without_a_time_has_a_life(rig: Rig, shell: Shell) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ops.outside.trigger_topic import publish_tick
 from sandbox.world.addresses import CHECK_TOPIC, PROJECT, topic_path
 from sandbox.world.world import Wishes, World
 from tests.ops.conftest import Shell
@@ -44,6 +45,24 @@ def test_a_check_is_triggered_and_its_decision_told(world: World, world_shell: S
     assert "is sent" in typed.out
     three_ended = "SELECT id FROM threshold_checks OFFSET 2"
     assert world.wait_for(lambda: world.query(three_ended), "the third check's row")
+
+
+def test_the_schedules_check_is_not_taken_for_a_forced_one(
+    world: World, world_shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that comes between is not the answer: it opens nothing, and the forced one does."""
+    world.pay("5.00")
+    (before,) = world.query("SELECT COALESCE(MAX(id), 0) AS id FROM threshold_checks")
+
+    def publish_late(*, force: bool) -> str:
+        publish_tick(force=False)
+        between = f"SELECT id FROM threshold_checks WHERE id > {before['id']} AND reason = 'below_threshold'"
+        assert world.wait_for(lambda: world.query(between), "the schedule's check")
+        return publish_tick(force=force)
+
+    monkeypatch.setattr("ops.verbs.steer.trigger.publish_tick", publish_late)
+    typed = world_shell("trigger", "--force", "--wait", "--json")
+    assert typed.document["check"]["reason"] == "forced"
 
 
 def test_a_check_that_does_not_come(world: World, world_shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def test_a_threshold_may_be_anything_that_can_be_summed(payload: str) -> None:
 @pytest.mark.parametrize("payload", ["0", "-0.00000001", "1000000000000"])
 def test_a_threshold_beyond_is_refused(payload: str) -> None:
     """Nothing, less than nothing, more than there can be."""
-    with pytest.raises(LeverInvalid, match="not above 0"):
+    with pytest.raises(LeverInvalid, match=r"not above 0|not at most 999999999999\.9"):
         parse_threshold(payload.encode())
 
 
