@@ -15,6 +15,7 @@ from shared.errors import (
     BatchConflict,
     BatchUnknown,
     DatabaseUnavailable,
+    LockUnavailable,
     Refused,
     SettingsInvalid,
     TokenRejected,
@@ -78,7 +79,7 @@ def _answer_callback(dependencies: callback.CallbackDependencies, request: Reque
         status_code, word = ANSWERS[type(refusal)]
         return _refuse(status_code, word, str(refusal), refusal.batch_conversion_id)
     except Unavailable as error:
-        if isinstance(error, DatabaseUnavailable):
+        if isinstance(error, DatabaseUnavailable) and not isinstance(error, LockUnavailable):
             logs.error(logs.Event.DATABASE_UNAVAILABLE, str(error))
         callback.log_deferred(str(error), error.batch_conversion_id)
         return _answer_later("not now; the callback has to come again")

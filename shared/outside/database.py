@@ -23,6 +23,11 @@ Row = dict[str, Any]
 IDLE_CONNECTIONS_MAX: Final = 4
 EXCLUSIVE_IDLE_MAX_S: Final = 300  # longer than any call to a peer; a frozen instance loses its lock after it
 
+# While ours waits for one payment it holds all that it has written of a batch, and whoever wants one of those waits as
+# well. Far below PostgreSQL's deadlock_timeout of 1 s, so that in a deadlock it is not the others who fail:
+# GCBatchProcessor pays again what it could not mark. And an instance that stands still in the middle lets go soon.
+GIVE_WAY: Final = "SET LOCAL lock_timeout = '100ms'; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+
 
 class Queries:
     """Named statements; who runs them says on which connection, and what of them is kept."""
@@ -63,15 +68,18 @@ class Transaction(_ConnectionQueries):
         """Run a reading statement and hold the row that it finds until the transaction ends; None where none is."""
         return self.row(f"{name}{LOCKED}", **parameters)
 
+    def give_way(self) -> None:
+        """Hold up as little as can be whoever wants the rows that are written from here on."""
+        _run_simple(self._connection, GIVE_WAY)
+
 
 class Session(_ConnectionQueries):
     """A connection of one's own, for as long as an exclusive run lasts."""
 
     @contextmanager
-    def transaction(self, *, lock_timeout_s: int | None = None) -> Iterator[Transaction]:
-        """Open a transaction that commits at the end of the block, where wanted with a lock time-out of its own."""
-        limit = "" if lock_timeout_s is None else f"; SET LOCAL lock_timeout = '{lock_timeout_s:d}s'"
-        _run_simple(self._connection, "BEGIN" + limit)
+    def transaction(self, *, gives_way: bool = False) -> Iterator[Transaction]:
+        """Open a transaction that commits at the end of the block, where wanted one that gives way from the first."""
+        _run_simple(self._connection, f"BEGIN; {GIVE_WAY}" if gives_way else "BEGIN")
         with _commit_or_roll_back(self._connection):
             yield Transaction(self._connection, self._statements)
 

@@ -28,7 +28,7 @@ ALIVE: Final = ("pending", "swapping")
 def enter(check: CheckContext, lacked: LackedOrder, payment_ids: str | None, act: Act) -> None:
     """Put the batch back with its payments, as ordered, all or nothing; raises NotDone where they are not its own."""
     order, now = lacked.order, check.now()
-    with check.session.transaction() as transaction:
+    with check.session.transaction(gives_way=True) as transaction:
         if lacked.batch is None:
             _insert(transaction, order)
             _join(transaction, order, payment_ids, now)

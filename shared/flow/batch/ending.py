@@ -50,6 +50,7 @@ def fail_batch(
         reconcile_after=now + ask_after_end(check) if ask_again else None,
     )
     if failed:
+        transaction.give_way()
         transaction.execute("record_released_payments", batch_conversion_id=batch.batch_conversion_id, now=now)
         transaction.execute("release_payments", batch_conversion_id=batch.batch_conversion_id, now=now)
         events.record(transaction, "batch.failed", batch.facts | {"reason": failure}, now)

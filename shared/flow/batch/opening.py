@@ -33,7 +33,6 @@ from shared.outside.database import Transaction
 
 BATCHES_MAX: Final = 20  # a check; what is left waits for the next
 CLAIMS_MAX: Final = 3
-CLAIM_LOCK_TIMEOUT_S: Final = 1  # while it waits for one row, a claim holds up who wants the others
 LOCKED_PAYMENTS_MAX: Final = 100_000
 
 
@@ -130,7 +129,7 @@ class Opening:
         """Insert the batch, move its payments and write the check's row, all or nothing."""
         if self._check_id is None:
             log_opening(self.snapshot, self._reason)
-        with self._check.session.transaction(lock_timeout_s=CLAIM_LOCK_TIMEOUT_S) as transaction:
+        with self._check.session.transaction(gives_way=True) as transaction:
             batch_conversion_id = create_batch_conversion(
                 transaction,
                 offer=offer,

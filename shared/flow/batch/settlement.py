@@ -114,6 +114,7 @@ def settle(transaction: Transaction, batch: Batch, settlement: Settlement, now: 
     """
     if batch.reason is not None and batch.task_enqueued_at is None:  # the callback was faster than the check's record
         note_order(transaction, batch, now)
+    transaction.give_way()
     payments, units_left_over = distribute(transaction, batch, settlement, now)
     shares = transaction.row(
         "finalize_batch_conversion",
