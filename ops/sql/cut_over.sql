@@ -78,6 +78,21 @@ FROM (
         AND created_at <= CAST(:now AS timestamp) + INTERVAL '1 day'
 ) AS waiting;
 
+-- name: find_from_now_on
+-- This instant by the database's clock, which dates the payments as they come in: what waits now came before it, but for
+-- payments that carry a time ahead.
+SELECT
+    CAST(clock.ours_from AS text) AS ours_from,
+    COUNT(payment.id) AS payments_ahead,
+    MAX(payment.created_at) AT TIME ZONE 'UTC' AS newest_at
+FROM (SELECT CLOCK_TIMESTAMP() AT TIME ZONE 'UTC' AS ours_from) AS clock
+LEFT JOIN payout_accumulation AS payment
+    ON payment_is_claimable(
+        payment.conversion_status, payment.batch_conversion_id, payment.is_paid_out,
+        payment.accumulated_eth, payment.payment_amount_usd, payment.created_at)
+    AND payment.created_at BETWEEN clock.ours_from AND clock.ours_from + INTERVAL '1 day'
+GROUP BY clock.ours_from;
+
 -- name: record_cut_over
 -- The newest decision holds.
 INSERT INTO cut_over_decisions (ours_from, decided_by, why)

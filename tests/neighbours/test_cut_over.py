@@ -1,5 +1,6 @@
 """The cut-over: what waited before us is nobody's until an operator has decided, and can be adopted later."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -122,3 +123,21 @@ def test_a_decision_is_not_taken_back(moved_url: str) -> None:
     for sql in ("DELETE FROM cut_over_decisions", "UPDATE cut_over_decisions SET ours_from = 'infinity'"):
         with pytest.raises(Exception, match="append-only"):
             query(moved_url, sql)
+
+
+def test_none_of_what_waits_is_ours_to_the_last_moment(moved_rig: Rig, moved_url: str) -> None:
+    """A payment of this very second, which another flow may be converting, stays apart."""
+    query(moved_url, statements.OCTOBER_INSERT)
+    assert cut_over("--none", "--yes") == 0
+    assert query(moved_url, WAITING_USD)[0][0] == 0
+
+
+def test_none_is_refused_where_payments_are_dated_ahead(moved_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Written in Tokyo's time and read as UTC, what waits would be ours by its hour: a person says from when on."""
+    query(moved_url, statements.OCTOBER_INSERT)
+    query(moved_url, "UPDATE payout_accumulation SET created_at = created_at + INTERVAL '9 hours' WHERE id > 100")
+    assert cut_over("--none", "--yes") == 1
+    assert "1 payment of those that wait carry a time ahead of now" in capsys.readouterr().err
+    assert query(moved_url, WAITING_USD)[0][0] == 0
+    assert cut_over("--from", (datetime.now(UTC) + timedelta(hours=10)).isoformat(), "--yes") == 0
+    assert query(moved_url, WAITING_USD)[0][0] == 0

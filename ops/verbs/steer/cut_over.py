@@ -10,7 +10,7 @@ from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
 from ops.command_line.failures import NotDone
 from ops.command_line.moments import Moment
-from ops.command_line.text import instant
+from ops.command_line.text import count, instant
 from ops.situation.cut_over import ALL, CutOver, plan_cut_over, read_cut_over, write_instant
 from shared.outside.database import Database
 
@@ -34,9 +34,23 @@ def command(moment: datetime | None, act: Act, *, take_all: bool, take_none: boo
     with opened_database() as database:
         with database.transaction() as transaction:
             seen = read_cut_over(transaction, now)
-        if take_all or take_none or moment is not None:
-            return _decide(database, ALL if take_all else write_instant(moment or now), act, seen)
+        if take_none:
+            return _decide(database, _find_from_now_on(database), act, seen)
+        if take_all or moment is not None:
+            return _decide(database, write_instant(moment) if moment else ALL, act, seen)
     return Answer(seen.document, seen.lines)
+
+
+def _find_from_now_on(database: Database) -> str:
+    """Return the instant from which on nothing that waits now is ours; refuse where payments carry a later time."""
+    row = database.row("find_from_now_on")
+    assert row is not None
+    if row["payments_ahead"]:
+        raise NotDone(
+            f"{count(row['payments_ahead'], 'payment')} of those that wait carry a time ahead of now, up to "
+            f"{instant(row['newest_at'])}, and would be ours; decide with --from and a later time"
+        )
+    return str(row["ours_from"])
 
 
 def _decide(database: Database, ours_from: str, act: Act, seen: CutOver) -> Answer:
