@@ -1,3 +1,7 @@
+-- name: read_clock
+-- The database's time, by which payments and acts are dated.
+SELECT CLOCK_TIMESTAMP() AS now;
+
 -- name: record_act
 -- Written in the transaction of the change that the act makes.
 INSERT INTO operator_acts (act, batch_conversion_id, by_whom, why, detail)

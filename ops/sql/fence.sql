@@ -5,6 +5,12 @@ SELECT batch_conversion_id, id AS number, conversion_status AS status, order_num
 FROM batch_conversions
 WHERE batch_conversion_id = ANY (CAST(:batches AS uuid[]));
 
+-- name: is_fence_kept
+-- Whether a check of the last day has read a fence.
+SELECT EXISTS (
+    SELECT FROM threshold_checks WHERE fence_number IS NOT NULL AND checked_at > CLOCK_TIMESTAMP() - INTERVAL '1 day')
+    AS is_kept;
+
 -- name: list_fence_acts
 -- Which orders operators have entered again or given up.
 SELECT act, batch_conversion_id, CAST(SUBSTRING(detail FROM '"order_number": ([0-9]{1,18})') AS bigint) AS order_number

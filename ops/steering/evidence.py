@@ -25,6 +25,7 @@ from shared.wiring.check_threshold import wire_check
 
 NO_EXCHANGE: Final = "no exchange"
 UNKNOWN_THERE: Final = "unknown there"
+CLOCK_OFF_MAX: Final = timedelta(seconds=2)  # GCHostPay1 takes an order that is 5 s ahead of its own
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,21 @@ def steering() -> Iterator[CheckContext]:
         with dependencies.database.exclusive(CHECK_LOCK) as session:
             if session is None:
                 raise Away("a check is running, which may move the batch: try again in a moment")
+            _require_right_time(dependencies, session)
             yield make_context(dependencies, session, _policy_in_force(session))
     finally:
         dependencies.database.close()
+
+
+def _require_right_time(dependencies: CheckDependencies, session: Session) -> None:
+    """Refuse by a clock that is off: an order is dead or alive by its age, and its token is taken by its time."""
+    before = dependencies.now()
+    row = session.row("read_clock")
+    assert row is not None
+    ahead, behind = before - row["now"], row["now"] - dependencies.now()
+    if max(ahead, behind) > CLOCK_OFF_MAX:
+        off = f"{ahead.total_seconds():.0f} s ahead of" if ahead > behind else f"{behind.total_seconds():.0f} s behind"
+        raise NotDone(f"this machine's clock is {off} the database's, and an order is judged by it: set it right first")
 
 
 def gather_alive(check: CheckContext, name: str) -> Evidence:

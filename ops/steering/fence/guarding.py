@@ -36,4 +36,14 @@ def require_no_order_forgotten(check: CheckContext) -> None:
 def _read_standing(check: CheckContext) -> Standing | None:
     """How the database stands to the fence; None where none is kept."""
     stored = find_fence_object()
-    return None if stored is None else read_standing(stored, check.session)
+    if stored is None:
+        _require_no_fence_kept(check)
+        return None
+    return read_standing(stored, check.session)
+
+
+def _require_no_fence_kept(check: CheckContext) -> None:
+    """Refuse to steer past a fence that the checks keep and this shell was not told of."""
+    kept = check.session.row("is_fence_kept")
+    if kept is not None and kept["is_kept"]:
+        raise NotDone("the checks keep a fence, and FENCE is not set here: give the functions' own, gs://bucket/object")

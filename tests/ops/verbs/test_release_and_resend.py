@@ -1,6 +1,7 @@
 """A batch given back, or ordered again, only where it is certain that nothing was paid; act and event on record."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 
 from sandbox.wire.faults import hang, refuse, status
 from shared.flow.check_lock import CHECK_LOCK
+from shared.flow.context import CheckDependencies
+from shared.settings import CheckSettings
+from shared.wiring.check_threshold import wire_check
 from tests.ops.conftest import Shell
 from tests.rig import QUEUE, Rig, new_id
 
@@ -255,3 +259,31 @@ def test_a_callback_that_comes_first_wins(rig: Rig, shell: Shell, ordered: dict[
         typed = shell("release", "#1")
     assert (typed.code, "has ended meanwhile" in typed.err) == (1, True)
     assert acts(rig) == []
+
+
+def test_a_clock_that_is_off_judges_no_order(rig: Rig, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order left a moment ago; by a clock that is a quarter of an hour fast it would be dead."""
+    rig.pay("30.00")
+    rig.check()
+
+    def wire_fast(settings: CheckSettings, **parts: Any) -> CheckDependencies:
+        return wire_check(settings, now=lambda: datetime.now(UTC) + timedelta(minutes=15), **parts)
+
+    monkeypatch.setattr("ops.steering.evidence.wire_check", wire_fast)
+    for verb in ("release", "resend"):
+        typed = shell(verb, "#1", "--yes", VOUCH)
+        assert (typed.code, "clock is 900 s ahead of the database's" in typed.err) == (1, True), typed.err
+    assert rig.batches()[0]["conversion_status"] == "swapping"
+
+
+def test_a_shell_that_was_not_told_of_the_fence_steers_nothing(
+    rig: Rig, shell: Shell, ordered: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checks keep one: without it nobody here knows whether the database has forgotten an order."""
+    rig.check()
+    monkeypatch.delenv("FENCE")
+    take_orders(rig)
+    for verb in ("release", "resend"):
+        typed = shell(verb, "#1", "--yes", VOUCH)
+        assert (typed.code, "FENCE is not set here" in typed.err) == (1, True), typed.err
+    assert rig.batches()[0]["conversion_status"] == "swapping"
