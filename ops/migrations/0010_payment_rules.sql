@@ -114,6 +114,9 @@ BEGIN
     WHERE batch_conversion_id = OLD.batch_conversion_id AND conversion_status = 'failed'
     ON CONFLICT DO NOTHING;
 
+    -- One after the other: two that leave at once would each count the other as still there.
+    PERFORM FROM batch_conversions WHERE batch_conversion_id = OLD.batch_conversion_id FOR NO KEY UPDATE;
+
     IF EXISTS (
         SELECT FROM batch_conversions AS batch
         WHERE batch.batch_conversion_id = OLD.batch_conversion_id

@@ -93,7 +93,8 @@ UNION ALL
 -- is not known to have come back, however long ago.
 SELECT
     COUNT(*) FILTER (WHERE deposit_lost_at > CAST(:since AS timestamp)) AS recent,
-    COUNT(*) FILTER (WHERE failure_reason IS DISTINCT FROM 'refunded') AS unreturned
+    COUNT(*) FILTER (WHERE failure_reason IS DISTINCT FROM 'refunded'
+        AND exchange_status IS DISTINCT FROM 'refunded') AS unreturned  -- an operator who gave it back has his own reason
 FROM batch_conversions
 WHERE conversion_status = 'failed'
     AND late_usdt_received IS NULL
@@ -195,12 +196,13 @@ WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
 
 -- name: record_question
 -- What came of a question to ChangeNow, how many failed in a row, and when to ask again; never where nothing is left
--- to ask.
+-- to ask, and at once where an operator has accepted an amount meanwhile.
 UPDATE batch_conversions
 SET exchange_status = COALESCE(CAST(:exchange_status AS varchar), exchange_status),
     exchange_asked_at = CAST(:now AS timestamp),
     questions_failed = :questions_failed,
-    reconcile_after = CAST(:reconcile_after AS timestamp)
+    reconcile_after = CASE WHEN accepted_usdt IS DISTINCT FROM CAST(:accepted_usdt AS numeric) THEN reconcile_after
+        ELSE CAST(:reconcile_after AS timestamp) END
 WHERE batch_conversion_id = CAST(:batch_conversion_id AS uuid)
     AND conversion_status IS DISTINCT FROM 'completed';
 

@@ -9,11 +9,12 @@ import click
 from ops.command_line.acts import Act, acting
 from ops.command_line.answers import Answer, answering
 from ops.command_line.database import opened_database
-from ops.command_line.failures import NotDone
+from ops.command_line.failures import Away, NotDone
 from ops.command_line.text import count, table
 from shared.flow.breaker import COUNTED_FOR
+from shared.flow.check_lock import CHECK_LOCK
 from shared.model.policy import policy_on_record
-from shared.outside.database import Queries, Row
+from shared.outside.database import Database, Queries, Row
 
 COLUMNS = {
     "number": "#",
@@ -87,12 +88,20 @@ def reset(act: Act) -> Answer:
         if not breaker.deposits:
             return Answer(breaker.document | {"reset": False}, ["nothing to reset: no deposit is counted"])
         act.agree([*breaker.lines, "they no longer count"], "Have they been dealt with?")
-        with database.transaction() as transaction:
+        _reset(database, breaker, act)
+    said = f"reset: {count(len(breaker.deposits), 'lost deposit')} no longer count, batches are opened again"
+    return Answer(breaker.document | {"reset": True, "open": False}, [said])
+
+
+def _reset(database: Database, breaker: Breaker, act: Act) -> None:
+    """Put the reset on record, while no check runs: a deposit dated before it and seen after it would not count."""
+    with database.exclusive(CHECK_LOCK) as session:
+        if session is None:
+            raise Away("a check is running, which may find another deposit: try again in a moment")
+        with session.transaction() as transaction:
             if _read(transaction).deposits != breaker.deposits:
                 raise NotDone("another deposit was lost meanwhile; look again: ./microbatch breaker show")
             act.record(transaction, breaker.document)
-    said = f"reset: {count(len(breaker.deposits), 'lost deposit')} no longer count, batches are opened again"
-    return Answer(breaker.document | {"reset": True, "open": False}, [said])
 
 
 def _read(queries: Queries) -> Breaker:

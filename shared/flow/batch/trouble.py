@@ -85,6 +85,7 @@ def record_question(
         exchange_status=exchange_status,
         questions_failed=failed,
         reconcile_after=ask_at,
+        accepted_usdt=batch.accepted_usdt,
         now=check.now(),
     )
 

@@ -1,9 +1,24 @@
 """The breaker as an operator sees it, and as a reset opens the way again."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from tests.ops.conftest import Shell
 from tests.rig import Rig
+
+SLOW = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1); RETURN NULL; END';
+CREATE TRIGGER slow AFTER INSERT ON released_payments FOR EACH STATEMENT EXECUTE FUNCTION slow()
+"""
+SLEEPING = "SELECT pid FROM pg_stat_activity WHERE datname = CURRENT_DATABASE() AND wait_event = 'PgSleep'"
+
+
+def fail(rig: Rig, batch: dict[str, Any]) -> None:
+    """Let a batch's exchange fail after its deposit."""
+    rig.deposit(batch)
+    rig.peers.exchange.fail(batch["cn_api_id"])
 
 
 def lose_a_deposit(rig: Rig) -> str:
@@ -12,9 +27,7 @@ def lose_a_deposit(rig: Rig) -> str:
     rig.pay("30.00")
     rig.check()
     batch = rig.batches()[-1]
-    exchange = rig.peers.exchange.exchange(batch["cn_api_id"])
-    rig.peers.exchange.deposit(exchange.payin_address, exchange.expected_amount_from, "0x" + "ab" * 32)
-    rig.peers.exchange.fail(exchange.id)
+    fail(rig, batch)
     rig.clock.forward(minutes=25)
     rig.check()
     return str(batch["batch_conversion_id"])
@@ -52,3 +65,34 @@ def test_a_policy_that_was_never_valid_holds_no_verb_up(rig: Rig, shell: Shell) 
     refused = shell("release", name, "--yes")
     assert (refused.code, refused.err.count("which is final")) == (1, 1)
     assert shell("breaker", "reset", "--yes").code == 0
+
+
+def test_a_deposit_that_is_lost_while_the_breaker_is_reset_counts(rig: Rig, shell: Shell) -> None:
+    """A check has dated it and has not committed it: a reset at that moment is not one of it."""
+    rig.clock.forward(hours=-1)
+    first, second = rig.open_batches("30.00", "31.00")
+    fail(rig, first)
+    rig.clock.forward(minutes=25)
+    rig.check()
+    fail(rig, second)
+    rig.clock.forward(minutes=35)
+    rig.sql(SLOW)
+    with ThreadPoolExecutor(1) as pool:
+        check = pool.submit(rig.check)
+        while not rig.sql(SLEEPING) and not check.done():
+            time.sleep(0.005)
+        typed = shell("breaker", "reset", "--yes")
+        check.result(timeout=30)
+    assert (typed.code, "a check is running" in typed.err) == (3, True)
+    lost = shell("breaker", "show", "--json").document["deposits"]
+    assert str(second["batch_conversion_id"]) in [deposit["batch_conversion_id"] for deposit in lost]
+
+
+def test_a_refund_that_an_operator_gave_back_is_one(rig: Rig, shell: Shell) -> None:
+    """The batch ended for his reason, and its ETH is known to have come back: one of them stops nothing."""
+    (batch,) = rig.open_batches("30.00")
+    rig.deposit(batch)
+    rig.peers.exchange.refund(batch["cn_api_id"])
+    assert shell("release", "#1", "--yes", "--why", "it took too long").code == 0
+    breaker = shell("breaker", "show", "--json").document
+    assert (breaker["lost_within_a_day"], breaker["not_known_to_have_come_back"], breaker["open"]) == (1, 0, False)

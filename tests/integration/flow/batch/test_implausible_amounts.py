@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import BatchConflict
+from shared.model.exchange import ExchangeState
 from tests.rig import Rig
 
 
@@ -43,6 +44,24 @@ def test_the_accepted_amount_and_no_other_is_distributed(rig: Rig, batch: dict[s
     accept(rig, "505.00")
     rig.clock.forward(hours=1)
     settle(rig, batch, "505.00", by)
+    assert rig.batches()[0]["conversion_status"] == "completed"
+
+
+def test_an_amount_accepted_while_a_check_asks_is_distributed_by_the_next(rig: Rig, batch: dict[str, Any]) -> None:
+    """That check refuses by what it read before, and puts the next question off for nothing."""
+    rig.pay_out(batch, "505.00")
+    rig.clock.forward(hours=2)
+    ask = rig.check_dependencies.exchange.get_exchange
+
+    def ask_and_accept(cn_api_id: str) -> ExchangeState:
+        accept(rig, "505.00")
+        return ask(cn_api_id)
+
+    rig.check_dependencies.exchange.get_exchange = ask_and_accept  # type: ignore[method-assign]
+    rig.check()
+    assert rig.batches()[0]["conversion_status"] == "swapping"
+    rig.clock.forward(minutes=1)
+    rig.check()
     assert rig.batches()[0]["conversion_status"] == "completed"
 
 
