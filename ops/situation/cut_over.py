@@ -9,6 +9,7 @@ from shared.outside.database import Row, Transaction
 
 ALL: Final = "-infinity"
 """What PostgreSQL calls the instant before all others."""
+SECONDS: Final = len("2026-11-24 09:00:00")  # of an instant as the tables have it, for a reader
 WATCHED: Final = timedelta(hours=1)
 HOW_TO_DECIDE: Final = (
     "to decide: ./microbatch cut-over --none (payments from now on are ours), --from TIME, or --all (whatever waits)"
@@ -92,7 +93,7 @@ def read_cut_over(transaction: Transaction, now: datetime) -> CutOver:
 def plan_cut_over(transaction: Transaction, ours_from: str, now: datetime) -> list[str]:
     """Say what a decision would do to what waits."""
     (weight,) = transaction.rows("weigh_cut_over", ours_from=ours_from, now=now)
-    when = "whatever waits is ours" if ours_from == ALL else f"payments from {ours_from}Z on are ours"
+    when = "whatever waits is ours" if ours_from == ALL else f"payments from {ours_from[:SECONDS]}Z on are ours"
     return [
         f"{when}: {count(weight['ours'], 'payment')} of those that wait ({shown(weight['ours_usd'])} dollars)",
         f"left apart (before_cut_over): {count(weight['apart'], 'payment')} ({shown(weight['apart_usd'])} dollars)",
