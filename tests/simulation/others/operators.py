@@ -9,9 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
+from pg8000.native import to_statement
+
 from ops.command_line.root import main
 from ops.steering import evidence
 from ops.verbs.steer import breaker, cut_over
+from shared.outside.statements import Statement, Statements
 from shared.wiring.check_threshold import wire_check
 from tests.simulation.database.installation import set_clock
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from tests.simulation.world.world import World
 
 DONE, REFUSED = 0, 1
+TIME_OF_DAY: Final = "CLOCK_TIMESTAMP()"
+MAKE_READY: Final = Statements.ready
 ON_THE_CLOCK: Final = (breaker, cut_over)  # verbs that ask for the time of day
 
 
@@ -42,9 +47,18 @@ def _at_a_shell(world: "World") -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, world.servers.environment))
         stack.enter_context(patch.object(evidence, "wire_check", wired))
+        stack.enter_context(patch.object(Statements, "ready", _make_ready))
         for module in ON_THE_CLOCK:
             stack.enter_context(patch.object(module, "datetime", _played(world)))
         yield
+
+
+def _make_ready(statements: Statements, name: str) -> Statement:
+    """A statement that asks the database for the time of day, on the played clock; any other as it is."""
+    text = statements.texts.get(name, "")
+    return (
+        to_statement(text.replace(TIME_OF_DAY, "shelf.now()")) if TIME_OF_DAY in text else MAKE_READY(statements, name)
+    )
 
 
 def _played(world: "World") -> type[datetime]:
