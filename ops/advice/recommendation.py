@@ -98,6 +98,8 @@ def recommend_levers(
     """Find the cheapest levers; raises ValueImpossible for too few payments, or where none keeps the longest wait."""
     if len(arrivals) < PAYMENTS_MIN:
         raise ValueImpossible(f"{len(arrivals)} payments are too few to tell anything by; {PAYMENTS_MIN} are needed")
+    if not arrivals.span:
+        raise ValueImpossible("all payments came in at one instant: there is no time to replay")
     first, rest = arrivals.split(TUNED_SHARE)
     usd_an_hour = dollars_an_hour(arrivals)
     economic_usd = economic_threshold_usd(prices, usd_an_hour)
@@ -105,7 +107,10 @@ def recommend_levers(
     tried = try_all(first, choices, prices, lambda done: said(done, len(choices)))
     best = cheapest(tried, longest_wait)
     if best is None:
-        raise ValueImpossible("no choice keeps the longest wait; allow a longer one")
+        kept = (
+            "keeps the longest wait; allow a longer one" if longest_wait else "opens a batch: the minimum is too high"
+        )
+        raise ValueImpossible(f"no choice {kept}")
     return Recommendation(
         prices=prices,
         payments=len(arrivals),

@@ -4,7 +4,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -23,6 +23,9 @@ from ops.command_line.failures import NotDone
 from ops.situation import levers
 from shared.model.money import dollars, from_units, plain
 from shared.model.policy import DEFAULT_THRESHOLD_USD
+
+TINY: Final = Decimal("0.000001")
+HUGE: Final = Decimal(1_000_000)
 
 
 @click.command()
@@ -56,8 +59,7 @@ def recommend(  # noqa: PLR0917 - click gives them by name
 
     Nothing is set without --apply.
     """
-    if swap_cost == 0 or not waiting_cost:
-        raise click.UsageError("a swap and waiting must both cost something, else there is nothing to weigh")
+    _require_weighable(swap_cost, waiting_cost, minimum)
     if file:
         known = Recorded(read_csv(file), Levers(DEFAULT_THRESHOLD_USD, None, minimum), None)
     else:
@@ -79,6 +81,19 @@ def recommend(  # noqa: PLR0917 - click gives them by name
     document = to_document(advice) | {"by_frequency": {"hours": hours, "threshold_usd": plain_rule_usd}}
     lines = _lines(advice, hours, plain_rule_usd)
     return _apply(advice.best.levers, act, document, lines) if apply else Answer(document, lines)
+
+
+def _require_weighable(swap_cost: Decimal | None, waiting_cost: Decimal, minimum: Decimal) -> None:
+    """Refuse what nobody pays: the arithmetic has 28 digits."""
+    if swap_cost == 0 or not waiting_cost:
+        raise click.UsageError("a swap and waiting must both cost something, else there is nothing to weigh")
+    for name, amount, least in (
+        ("swap-cost", swap_cost, TINY),
+        ("waiting-cost", waiting_cost, TINY),
+        ("minimum", minimum, Decimal(0)),
+    ):
+        if amount is not None and not least <= amount <= HUGE:
+            raise click.UsageError(f"--{name} is between {least:f} and {plain(HUGE)}")
 
 
 def _apply(best: Levers, act: Act, document: dict[str, Any], lines: list[str]) -> Answer:

@@ -82,6 +82,17 @@ def test_a_file_is_replayed_without_a_database(tmp_path: Path, bare_shell: Shell
     assert bare_shell("threshold", "recommend", "--csv", file, "--waiting-cost", 0).code == 2
 
 
+def test_what_cannot_be_weighed_is_said(tmp_path: Path, bare_shell: Shell) -> None:
+    """Costs that nobody pays, a wait that outlasts the calendar, payments of one instant, a minimum above them all."""
+    for option, amount in (("--swap-cost", "1e300"), ("--waiting-cost", "1e-300"), ("--longest-wait", "9" * 30)):
+        assert bare_shell("threshold", "recommend", option, amount).code == 2
+    same, apart = tmp_path / "same.csv", tmp_path / "apart.csv"
+    same.write_text("created_at,amount_usd\n" + "2026-01-01T00:00:00Z,5\n" * 60)
+    apart.write_text("created_at,amount_usd\n" + "".join(f"2026-01-01T00:{minute:02}:00Z,5\n" for minute in range(60)))
+    assert "at one instant" in bare_shell("threshold", "recommend", "--csv", same).err
+    assert "the minimum is too high" in bare_shell("threshold", "recommend", "--csv", apart, "--minimum", 1000).err
+
+
 def test_a_bad_question_is_refused(bare_shell: Shell) -> None:
     """A swap that costs less than nothing, or no settings: one clear line."""
     assert bare_shell("threshold", "recommend", "--swap-cost", "-1").code == 2
