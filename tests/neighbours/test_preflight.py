@@ -125,6 +125,16 @@ def test_what_cannot_be_carried_stops_it(deployed_url: str, obstacle: Obstacle) 
     assert migrate(sessions(deployed_url)) != []
 
 
+def test_instants_become_times_in_utc(deployed_url: str) -> None:
+    """Whatever zone the session has in which the refusal's own words are typed."""
+    query(deployed_url, ODD_ROWS + "; ALTER TABLE payout_accumulation ALTER COLUMN created_at TYPE TIMESTAMPTZ")
+    (stop,) = refusal(deployed_url).findings
+    query(deployed_url, f"SET timezone = 'Asia/Tokyo'; {stop.to_type}")
+    assert query(deployed_url, "SELECT created_at::TEXT FROM payout_accumulation WHERE id = 3") == [
+        ("2026-10-20 08:00:00",)
+    ]
+
+
 def test_batch_ids_as_text_on_both_sides(deployed_url: str) -> None:
     """Two columns and the key between them: what the two refusals say to type, typed in turn, makes way."""
     query(

@@ -37,6 +37,7 @@ def _text(size: int) -> Column:
 
 _INTEGER: Final = Column(("integer",))
 _TIME: Final = Column(("timestamp without time zone",), sql="TIMESTAMP")
+_INSTANT: Final = "timestamp with time zone"
 _BOOLEAN: Final = Column(("boolean",))
 _UUID: Final = Column(("uuid",))
 _AMOUNT: Final = Column(("numeric",), 8, "NUMERIC(20, 8)")
@@ -150,7 +151,9 @@ def _misfit(
     (table, name), (type_name, size) = place, standing
     has = type_name if size is None else f"{type_name} of {size}"
     says = f"{table}.{name} is {has}, and must be {expected.wanted}"
-    using = "" if type_name in expected.types else f" USING {name}::{expected.wanted}"
+    # A cast would write down the time of the zone that whoever types this has.
+    value = f"{name} AT TIME ZONE 'UTC'" if type_name == _INSTANT else f"{name}::{expected.wanted}"
+    using = "" if type_name in expected.types else f" USING {value}"
     if expected is _UUID and type_name in _TEXTS:
         ((count, ids),) = execute(connection, _NOT_A_UUID.format(table=table))
         says += f"; rows that hold no UUID there: {count} (id {', '.join(map(str, ids))})" if count else ""
