@@ -34,6 +34,7 @@ ALTER TABLE batch_conversions
 CREATE FUNCTION batch_conversions_guard() RETURNS TRIGGER
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
+    paid_batch UUID;
     payment_total RECORD;
 BEGIN
     IF NEW.conversion_status IS DISTINCT FROM OLD.conversion_status
@@ -59,6 +60,20 @@ BEGIN
         RAISE EXCEPTION 'batch %: its identity, total, exchange, order and settlement never change once known',
             OLD.batch_conversion_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'batch_conversions_facts_are_final';
+    END IF;
+
+    -- The old service may have stored one exchange with two batches, and both may be settled at this moment.
+    IF NEW.conversion_status = 'completed' AND OLD.conversion_status <> 'completed' AND NEW.opened_because IS NULL THEN
+        PERFORM PG_ADVISORY_XACT_LOCK(HASHTEXTEXTENDED(NEW.cn_api_id, 0));
+        SELECT batch_conversion_id INTO paid_batch
+        FROM batch_conversions
+        WHERE cn_api_id = NEW.cn_api_id AND conversion_status = 'completed'
+        LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'batch %: what its exchange % paid out was distributed with batch % already',
+                NEW.batch_conversion_id, NEW.cn_api_id, paid_batch
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'batch_conversions_paid_once';
+        END IF;
     END IF;
 
     IF NEW.conversion_status = 'completed' AND OLD.conversion_status <> 'completed' THEN

@@ -11,11 +11,29 @@ from ops.schema.migrate import migrate
 from sandbox.changenow.market import ETH_TO_USDT
 from sandbox.peers.gcbatchprocessor import GCBatchProcessor
 from sandbox.postgres.session import query
+from shared.errors import BatchConflict
 from tests.neighbours import statements
 from tests.neighbours.conftest import sessions
 from tests.rig import WALLET_ETH, WALLET_USDT, Peers, Rig
 
 FOURTH = "44444444-4444-4444-4444-444444444444"
+TWIN = "30303030-3030-4030-8030-303030303030"
+TWO_BATCHES_WITH_ONE_EXCHANGE = f"""
+SET session_replication_role = replica;
+INSERT INTO batch_conversions (id, batch_conversion_id, total_eth_usd, threshold_at_creation, cn_api_id, payin_address,
+    conversion_status, created_at, processing_started_at, order_prepared_at, task_enqueued_at)
+SELECT 30, '{TWIN}', total_eth_usd, threshold_at_creation, cn_api_id, payin_address, conversion_status, created_at,
+    processing_started_at, order_prepared_at, task_enqueued_at
+FROM batch_conversions WHERE id = 4;
+INSERT INTO payout_accumulation (id, client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp,
+    accumulated_eth, accumulated_amount_usdt, conversion_status, batch_conversion_id, is_paid_out, created_at,
+    client_wallet_address, client_payout_currency, client_payout_network)
+SELECT id + 20, client_id, user_id, payment_amount_usd, payment_currency, payment_timestamp, accumulated_eth,
+    accumulated_amount_usdt, conversion_status, '{TWIN}', is_paid_out, created_at, client_wallet_address,
+    client_payout_currency, client_payout_network
+FROM payout_accumulation WHERE batch_conversion_id = '{FOURTH}';
+RESET session_replication_role
+"""
 
 
 @pytest.fixture
@@ -133,6 +151,29 @@ def test_an_old_batch_is_completed_by_reconciliation(moved_rig: Rig, old_batch: 
     moved_rig.check()
     assert shares(moved_rig) == [(Decimal("9.40"), True), (Decimal("14.10"), True)]
     assert moved_rig.orders() == []
+
+
+@pytest.mark.parametrize("calls_back_first", [True, False], ids=["callback", "reconciliation"])
+def test_what_one_exchange_paid_out_is_distributed_once(
+    moved_rig: Rig, moved_url: str, old_batch: dict[str, Any], *, calls_back_first: bool
+) -> None:
+    """Two old batches with one exchange: the first that is settled has it, the other is left to a person."""
+    query(moved_url, TWO_BATCHES_WITH_ONE_EXCHANGE)
+    if calls_back_first:
+        moved_rig.call_back(moved_rig.response(old_batch, "23.50"))
+    moved_rig.check()
+    moved_rig.clock.forward(hours=2)
+    moved_rig.check()
+    (left,) = [one for one in moved_rig.batches() if one["id"] in (4, 30) and one["conversion_status"] == "swapping"]
+    with pytest.raises(BatchConflict):
+        moved_rig.call_back(moved_rig.response(left, "23.50"))
+    (distributed,) = moved_rig.sql(
+        "SELECT SUM(accumulated_amount_usdt) AS usdt, COUNT(*) AS payments FROM payout_accumulation"
+        " WHERE batch_conversion_id IN (CAST(%s AS uuid), CAST(%s AS uuid)) AND conversion_status = 'completed'",
+        FOURTH,
+        TWIN,
+    )
+    assert distributed == {"usdt": Decimal("23.50"), "payments": 2}
 
 
 def test_old_batches_are_never_ordered(moved_rig: Rig) -> None:
