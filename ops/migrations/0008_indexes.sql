@@ -25,6 +25,11 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS micro_batch_payments_unclaimable
 CREATE INDEX CONCURRENTLY IF NOT EXISTS micro_batch_batches_status
     ON batch_conversions (conversion_status, created_at, id);
 
+-- The old service's: some ended with payments still in them.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS micro_batch_batches_old
+    ON batch_conversions (batch_conversion_id)
+    WHERE opened_because IS NULL;
+
 CREATE INDEX CONCURRENTLY IF NOT EXISTS micro_batch_batches_order_number
     ON batch_conversions (order_number)
     WHERE order_number IS NOT NULL;

@@ -66,6 +66,25 @@ LANGUAGE sql STABLE BEGIN ATOMIC
             payment.accumulated_eth, payment.payment_amount_usd, payment.created_at)
         AND payment.created_at < (SELECT ours_from FROM cut_over)
     UNION ALL
+    SELECT  -- in a batch of the old service that ended without them, or that nothing moves
+        payment.id,
+        payment.client_id,
+        payment.accumulated_eth,
+        payment.created_at,
+        CASE
+            WHEN payment.created_at < (SELECT ours_from FROM cut_over) THEN 'before_cut_over'
+            ELSE 'swapping_without_live_batch'
+        END,
+        payment.conversion_status
+    FROM batch_conversions AS batch
+    CROSS JOIN LATERAL (
+        SELECT held.id, held.client_id, held.accumulated_eth, held.created_at, held.conversion_status
+        FROM payout_accumulation AS held
+        WHERE held.batch_conversion_id = batch.batch_conversion_id AND held.conversion_status = 'swapping'
+        OFFSET 0  -- batch by batch: they are few, and the payments in batches are all there ever were
+    ) AS payment
+    WHERE batch.opened_because IS NULL AND batch.conversion_status IS DISTINCT FROM 'swapping'
+    UNION ALL
     SELECT payment.id, payment.client_id, payment.amount_usd, payment.created_at, 'no_time', payment.conversion_status
     FROM batchable_payments AS payment
     WHERE payment.created_at > instant_utc + INTERVAL '1 day';

@@ -208,6 +208,7 @@ def test_the_oddities_are_named_and_carried(odd_url: str) -> None:
         "payments_waiting": "3, 8, 13, 14, 15, 16, 17, 18, 25, 26",
         "payment_status_unknown": "4, 5",
         "payment_swapping_without_batch": "7",
+        "payment_swapping_without_live_batch": "23, 24",
         "payment_pending_in_batch": "8",
         "payment_points_at_no_batch": "12",
         "payment_without_dollars": "13, 25, 26",

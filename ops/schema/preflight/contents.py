@@ -64,6 +64,13 @@ PAYMENTS: Final = (
         "UPDATE payout_accumulation SET conversion_status = 'pending' WHERE id IN ({ids});  -- unless being converted",
     ),
     Oddity(
+        "payment_swapping_without_live_batch",
+        "payments that are swapping in a batch that is not",
+        _COUNTED,
+        "UPDATE payout_accumulation SET conversion_status = 'pending', batch_conversion_id = NULL WHERE id IN ({ids});"
+        "  -- if that batch has failed, and they were not converted",
+    ),
+    Oddity(
         "payment_pending_in_batch",
         "pending payments that point at a batch",
         _COUNTED,
@@ -149,7 +156,8 @@ BATCHES: Final = (
     Oddity(
         "batch_exchange_double",
         "batches whose exchange another batch has too",
-        "left as they are: an exchange has to be unique among our own batches",
+        "left as they are; what one exchange paid out is distributed once, over the batch that is settled first",
+        "SELECT id, cn_api_id, conversion_status, actual_usdt_received FROM batch_conversions WHERE id IN ({ids});",
     ),
 )
 

@@ -63,6 +63,11 @@ SELECT id FROM payment WHERE (status IN ('pending', 'swapping', 'completed', 'fa
 -- Of the flow before batches, or left behind.
 SELECT id FROM payment WHERE status = 'swapping' AND batch_id IS NULL
 
+-- name: payment_swapping_without_live_batch
+-- The old service does these in steps of their own, and nothing goes on with a batch that is not swapping.
+SELECT payment.id FROM payment JOIN batch USING (batch_id)
+WHERE payment.status = 'swapping' AND batch.status IS DISTINCT FROM 'swapping'
+
 -- name: payment_pending_in_batch
 -- Whose batch was given up without them.
 SELECT id FROM payment WHERE status = 'pending' AND batch_id IS NOT NULL

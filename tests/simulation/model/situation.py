@@ -18,7 +18,10 @@ Row = dict[str, Any]
 PAYMENTS: Final = """
     SELECT id, accumulated_eth AS usd, payment_amount_usd AS paid_usd, is_paid_out, conversion_status AS status,
         batch_conversion_id AS batch_id, nowpayments_outcome_amount AS eth,
-        CASE WHEN created_at > '0001-01-01' AND created_at < '9999-01-01' THEN created_at END AS created_at
+        CASE WHEN created_at > '0001-01-01' AND created_at < '9999-01-01' THEN created_at END AS created_at,
+        EXISTS (SELECT FROM batch_conversions AS batch
+            WHERE batch.batch_conversion_id = payment.batch_conversion_id AND batch.opened_because IS NULL
+                AND batch.conversion_status IS DISTINCT FROM 'swapping') AS is_left_behind
     FROM payout_accumulation AS payment ORDER BY payment.created_at, id"""
 BATCHES: Final = """
     SELECT batch_conversion_id AS id, conversion_status AS status, total_eth_usd AS usd, amount_eth, cn_api_id,
@@ -75,7 +78,7 @@ class Situation:
 
 def waits(payment: Row) -> bool:
     """Whether a payment waits for a batch, or for somebody to look: it has not ended, and is in no batch's swap."""
-    is_swapping = payment["status"] == "swapping" and payment["batch_id"] is not None
+    is_swapping = payment["status"] == "swapping" and payment["batch_id"] is not None and not payment["is_left_behind"]
     return payment["status"] not in ("completed", "failed") and not is_swapping
 
 
