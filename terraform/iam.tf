@@ -9,7 +9,7 @@ locals {
     trigger         = { id = "micro-batch-trigger", about = "Delivers the topic's messages to check_threshold." }
     }, {
     for name in keys(local.operations) : name => {
-      id    = { operations = "micro-batch-operate", reconciliation = "micro-batch-reconcile" }[name]
+      id    = { operations = "micro-batch-operate", reconciliation = "micro-batch-nightly" }[name]
       about = { operations = "Runs operators' verbs inside the project.", reconciliation = "Runs the nightly reconciliation." }[name]
     }
   })

@@ -15,6 +15,8 @@ PRODUCTION = (
     "-var-file=examples/empty-project.tfvars",
     '-var=ci={environment="production",repository="telepay/micro-batch"}',
     '-var=monthly_budget={amount=100,billing_account="000000-000000-000000",currency="USD"}',
+    "-var=operations_job={}",
+    "-var=reconciliation={}",
 )
 STAGING = (
     *PRODUCTION,
@@ -43,6 +45,8 @@ OF_ANOTHER = (
 """Named within a thing that has a name of its own."""
 SHARED = {"google_project_service"}
 """The same in both: switched on twice, and off by neither."""
+ACCOUNT_CHARACTERS_MAX = 30
+SUFFIX_CHARACTERS_MAX = 10
 GENERATION = {
     "queue_names": {"microbatch-response-queue": "pgp-microbatch-response-queue-v1"},
     "secret_names": {
@@ -75,6 +79,14 @@ def test_two_environments_fit_one_project(offline: Terraform, staging: dict[str,
     assert len(both) > 100
     assert {kind for (kind, _), count in both.items() if count > 1} == SHARED
     assert all("staging" in name.lower() for kind, name in names(staging) if kind not in SHARED)
+
+
+def test_every_account_has_room_for_the_longest_suffix(staging: dict[str, Any]) -> None:
+    """Google refuses a longer name only once it is applied."""
+    accounts = [values["account_id"] for values in resources(staging).values() if values.get("account_id")]
+    assert len(accounts) == 8
+    own = [account.removesuffix("-staging") for account in accounts]
+    assert [one for one in own if len(one) + SUFFIX_CHARACTERS_MAX > ACCOUNT_CHARACTERS_MAX] == []
 
 
 def test_a_second_environment_reads_its_own_levers(staging: dict[str, Any]) -> None:
