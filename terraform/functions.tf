@@ -1,5 +1,10 @@
 locals {
   database_secrets = ["DATABASE_NAME_SECRET", "DATABASE_PASSWORD_SECRET", "DATABASE_USER_SECRET"]
+  # What an order takes: the exchange, its queue, the two wallets, the signature.
+  order_secrets = [
+    "CHANGENOW_API_KEY", "GCHOSTPAY1_BATCH_QUEUE", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS",
+    "SUCCESS_URL_SIGNING_KEY",
+  ]
   # Of these what the functions read: a function that logs in as its own account has no password.
   login_secrets = var.database_iam_login ? ["DATABASE_NAME_SECRET"] : local.database_secrets
 
@@ -31,10 +36,7 @@ locals {
         },
         var.gchostpay1_invoker == null ? {} : { GCHOSTPAY1_INVOKER = var.gchostpay1_invoker },
       )
-      secrets = concat(local.login_secrets, [
-        "CHANGENOW_API_KEY", "GCHOSTPAY1_BATCH_QUEUE", "HOST_WALLET_ETH_ADDRESS", "HOST_WALLET_USDT_ADDRESS",
-        "SUCCESS_URL_SIGNING_KEY",
-      ])
+      secrets = concat(local.login_secrets, local.order_secrets)
     }
     swap_executed = {
       name  = "micro-batch-swap-executed${var.suffix}"

@@ -99,16 +99,27 @@ resource "google_pubsub_topic_iam_member" "operator" {
   member = each.value
 }
 
-# The smoke test from inside: a task on the callback queue that is awaited and taken back, a message on the topic.
+# The smoke test from inside: a task on the callback queue that is awaited and taken back, a message on the topic. Whoever
+# steers looks for a batch's order in its queue, takes it out, sends it again.
 resource "google_cloud_tasks_queue_iam_member" "operations" {
-  for_each = toset(length(local.operations) == 0 ? [] : [
-    "roles/cloudtasks.enqueuer", "roles/cloudtasks.taskDeleter", "roles/cloudtasks.viewer",
-  ])
+  for_each = merge([
+    for queue in length(local.operations) == 0 ? [] : local.is_steering ? keys(local.queues) : ["microbatch-response-queue"] : {
+      for role in ["enqueuer", "taskDeleter", "viewer"] : "${queue}/${role}" => { queue = queue, role = role }
+    }
+  ]...)
 
-  name     = google_cloud_tasks_queue.main["microbatch-response-queue"].name
+  name     = google_cloud_tasks_queue.main[each.value.queue].name
   location = var.region
-  role     = each.key
+  role     = "roles/cloudtasks.${each.value.role}"
   member   = local.members.operations
+}
+
+resource "google_secret_manager_secret_iam_member" "steering" {
+  for_each = local.is_steering ? local.seeds : {}
+
+  secret_id = google_secret_manager_secret.main[each.key].secret_id
+  role      = "roles/secretmanager.secretVersionAdder"
+  member    = local.members.operations
 }
 
 resource "google_pubsub_topic_iam_member" "operations" {
@@ -163,11 +174,11 @@ resource "google_cloud_run_v2_service_iam_member" "unauthenticated" {
 # An OIDC token on a task is made in the name of an account that the creator of the task may act as: check_threshold
 # as the account that GCHostPay1 lets in, GCHostPay1 as itself.
 resource "google_service_account_iam_member" "order_token" {
-  for_each = toset(var.gchostpay1_invoker == null ? [] : [var.gchostpay1_invoker])
+  for_each = toset(var.gchostpay1_invoker == null ? [] : concat(["check_threshold"], local.is_steering ? ["operations"] : []))
 
-  service_account_id = "projects/${var.project_id}/serviceAccounts/${each.value}"
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${var.gchostpay1_invoker}"
   role               = "roles/iam.serviceAccountUser"
-  member             = local.members.check_threshold
+  member             = local.members[each.key]
 }
 
 resource "google_service_account_iam_member" "callback_token" {

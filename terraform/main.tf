@@ -34,6 +34,9 @@ locals {
     managed_by  = "terraform"
   })
 
+  # Whether batches are steered from inside: ended, ordered again, settled by hand.
+  is_steering = try(var.operations_job.steers, false)
+
   # The jobs that run operators' verbs inside the project: one for any verb, one for the nightly reconciliation.
   operations = merge(
     var.operations_job == null ? {} : {
@@ -41,7 +44,7 @@ locals {
         image       = var.operations_job.image
         own_secrets = {}
         schedule    = null
-        secrets     = local.database_secrets
+        secrets     = concat(local.database_secrets, local.is_steering ? local.order_secrets : [])
         words       = ["migrate", "--check"]
       }
     },
@@ -136,8 +139,12 @@ module "fence" {
   kms_key             = var.kms_key
   labels              = local.labels
   location            = var.region
-  members             = merge({ check_threshold = local.runtime_members.check_threshold }, { for member in var.operators : member => member })
-  suffix              = var.suffix
+  members = merge(
+    { check_threshold = local.runtime_members.check_threshold },
+    { for name, member in local.operations_members : name => member if name == "operations" && local.is_steering },
+    { for member in var.operators : member => member },
+  )
+  suffix = var.suffix
 
   depends_on = [google_kms_crypto_key_iam_member.agent, google_project_service.main]
 }
@@ -146,10 +153,19 @@ module "operations" {
   source   = "./modules/operations"
   for_each = local.operations
 
-  archive_sha256  = local.operations_sha256
-  bucket          = google_storage_bucket.packages.name
-  connector       = var.vpc_connector
-  environment     = merge(local.database_environment, local.operator_environment, { CHANGENOW_API_URL = var.changenow_api_url })
+  archive_sha256 = local.operations_sha256
+  bucket         = google_storage_bucket.packages.name
+  connector      = var.vpc_connector
+  environment = merge(
+    local.database_environment,
+    local.operator_environment,
+    { CHANGENOW_API_URL = var.changenow_api_url },
+    # Whoever steers decides by what check_threshold goes by.
+    {
+      for name, value in merge(local.environment, local.functions.check_threshold.environment) : name => value
+      if each.key == "operations" && local.is_steering
+    },
+  )
   image           = coalesce(each.value.image, "python:${replace(var.runtime, "python3", "3.")}-slim")
   kms_key         = var.kms_key
   labels          = local.labels

@@ -47,7 +47,10 @@ locals {
   )
 
   # Who reads which secret, and no other.
-  secret_readers = merge({ for name, job in local.operations : name => concat(job.secrets, values(job.own_secrets)) }, {
+  secret_readers = merge({
+    for name, job in local.operations :
+    name => concat(job.secrets, values(job.own_secrets), name == "operations" && local.is_steering ? keys(local.seeds) : [])
+    }, {
     check_threshold = concat(
       local.functions.check_threshold.secrets,
       ["MICRO_BATCH_POLICY", "MICRO_BATCH_THRESHOLD_USD"], # through the API, in every check

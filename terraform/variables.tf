@@ -132,10 +132,13 @@ variable "operations_job" {
     Makes a Cloud Run job in which the operators' verbs run inside the project: migrations, smoke test, cut-over, for a
     database that no laptop reaches (`make deploy` then uses it by itself). It runs these very sources on an image that
     brings Python alone, of the same version as runtime: python:3.11-slim and so on, if none is given; better is a copy
-    in your own registry, by its digest. Null makes none.
+    in your own registry, by its digest. Null makes none. With steers it also runs the verbs that move money's course or ask
+    ChangeNow (accept, release, resend, fence, reconcile, threshold, policy): the job then reads what check_threshold
+    reads, may send an order, and is for whoever may run it. Where no other way leads to the database, they need it.
   EOT
   type = object({
-    image = optional(string)
+    image  = optional(string)
+    steers = optional(bool, false)
   })
   default = null
 

@@ -7,7 +7,7 @@ gchostpay1_service_account = "gchostpay1-10-26@telepay-459221.iam.gserviceaccoun
 callback_authentication    = "OIDC"
 paused                     = true
 
-operations_job = {}
+operations_job = { steers = true }
 
 # The functions have users of their own in the database, which own nothing and have no password.
 database_iam_login = true

@@ -335,3 +335,39 @@ run "a_job_inside_reaches_what_its_verbs_need" {
     error_message = "Builds and jobs read the packages, and write none."
   }
 }
+
+run "a_job_that_steers_does_what_a_check_may" {
+  command = plan
+
+  override_resource {
+    target          = google_service_account.main["operations"]
+    override_during = plan
+    values          = { member = "serviceAccount:operations", email = "operations", name = "operations" }
+  }
+
+  variables {
+    gchostpay1_invoker = "invoker@telepay-test.iam.gserviceaccount.com"
+    operations_job     = { steers = true }
+  }
+
+  assert {
+    condition = toset([for grant in google_secret_manager_secret_iam_member.accessor : grant.secret_id if grant.member == "serviceAccount:operations"]) == toset(
+      [for grant in google_secret_manager_secret_iam_member.accessor : grant.secret_id if grant.member == "serviceAccount:check"]
+    )
+    error_message = "It reads what check_threshold reads."
+  }
+  assert {
+    condition     = toset([for grant in google_secret_manager_secret_iam_member.steering : "${grant.secret_id} ${grant.role}"]) == toset(["MICRO_BATCH_POLICY roles/secretmanager.secretVersionAdder", "MICRO_BATCH_THRESHOLD_USD roles/secretmanager.secretVersionAdder"])
+    error_message = "It sets the two levers."
+  }
+  assert {
+    condition = toset([for grant in google_cloud_tasks_queue_iam_member.operations : "${grant.name} ${grant.role}"]) == toset(flatten([
+      for queue in ["gchostpay1-batch-queue", "microbatch-response-queue"] : [for role in ["enqueuer", "taskDeleter", "viewer"] : "${queue} roles/cloudtasks.${role}"]
+    ]))
+    error_message = "It finds an order, takes it out and sends it again."
+  }
+  assert {
+    condition     = toset([for grant in google_service_account_iam_member.order_token : grant.member]) == toset(["serviceAccount:check", "serviceAccount:operations"])
+    error_message = "In the name that GCHostPay1 lets in."
+  }
+}
