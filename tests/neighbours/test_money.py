@@ -1,9 +1,12 @@
 """Both functions on the deployed tables: payments as the services insert them, batches as the old service left them."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -16,6 +19,8 @@ from tests.neighbours import statements
 from tests.neighbours.conftest import sessions
 from tests.rig import WALLET_ETH, WALLET_USDT, Peers, Rig
 
+RUNBOOK = (Path(__file__).resolve().parents[2] / "docs" / "runbook.md").read_text()
+(ENDS_AN_OLD_BATCH,) = re.findall(r"```sql\n(UPDATE batch_conversions .*?)```", RUNBOOK, re.DOTALL)
 FOURTH = "44444444-4444-4444-4444-444444444444"
 TWIN = "30303030-3030-4030-8030-303030303030"
 TWO_BATCHES_WITH_ONE_EXCHANGE = f"""
@@ -174,6 +179,13 @@ def test_what_one_exchange_paid_out_is_distributed_once(
         TWIN,
     )
     assert distributed == {"usdt": Decimal("23.50"), "payments": 2}
+    query(moved_url, ENDS_AN_OLD_BATCH.replace(str(UUID(int=0)), str(left["batch_conversion_id"])))
+    moved_rig.clock.forward(days=1)
+    moved_rig.check()
+    (ended,) = [one for one in moved_rig.batches() if one["id"] == left["id"]]
+    assert (ended["conversion_status"], ended["late_usdt_received"]) == ("failed", None)
+    released = query(moved_url, "SELECT batch_conversion_id, COUNT(*) FROM released_payments GROUP BY 1")
+    assert released == [(left["batch_conversion_id"], 2)]
 
 
 def test_old_batches_are_never_ordered(moved_rig: Rig) -> None:

@@ -8,6 +8,7 @@ from tests.terraform.tool import ROOT, declarations, of_type
 DOCUMENTS = {name: (ROOT / "docs" / name).read_text() for name in ("deploy.md", "runbook.md")}
 # A payment that somebody joined to a batch by hand leaves it by hand: the database refuses any other.
 LEAVES_ITS_BATCH = "UPDATE payout_accumulation SET conversion_status = 'pending', batch_conversion_id = NULL\n"
+ENDS_AN_OLD_BATCH = "UPDATE batch_conversions SET conversion_status = 'failed', reconcile_after = NULL\n"
 
 
 def blocks(language: str) -> list[str]:
@@ -18,8 +19,8 @@ def blocks(language: str) -> list[str]:
 
 def test_the_runbook_speaks_in_verbs() -> None:
     """SQL is typed only where no verb stands for it; every section has a verb to type (each is tried by tests/ops)."""
-    runbook = DOCUMENTS["runbook.md"].replace(LEAVES_ITS_BATCH, "")
-    assert len(blocks("sql")) <= 1
+    runbook = DOCUMENTS["runbook.md"].replace(LEAVES_ITS_BATCH, "").replace(ENDS_AN_OLD_BATCH, "")
+    assert len(blocks("sql")) <= 2
     assert not re.search(r"\b(SELECT|UPDATE|DELETE|INSERT|BEGIN;)\b", runbook)
     for section in re.split(r"^## ", DOCUMENTS["runbook.md"], flags=re.M)[1:]:
         assert "./microbatch " in section, section.partition("\n")[0]
