@@ -26,7 +26,7 @@ EXCLUSIVE_IDLE_MAX_S: Final = 300  # longer than any call to a peer; a frozen in
 # While ours waits for one payment it holds all that it has written of a batch, and whoever wants one of those waits as
 # well. Far below PostgreSQL's deadlock_timeout of 1 s, so that in a deadlock it is not the others who fail:
 # GCBatchProcessor pays again what it could not mark. And an instance that stands still in the middle lets go soon.
-GIVE_WAY: Final = "SET LOCAL lock_timeout = '100ms'; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+GIVE_WAY_LIMITS: Final = {"lock_timeout": "100ms", "idle_in_transaction_session_timeout": "10s"}
 
 
 class Queries:
@@ -70,7 +70,7 @@ class Transaction(_ConnectionQueries):
 
     def give_way(self) -> None:
         """Hold up as little as can be whoever wants the rows that are written from here on."""
-        _run_simple(self._connection, GIVE_WAY)
+        _run_simple(self._connection, _give_way())
 
 
 class Session(_ConnectionQueries):
@@ -79,7 +79,7 @@ class Session(_ConnectionQueries):
     @contextmanager
     def transaction(self, *, gives_way: bool = False) -> Iterator[Transaction]:
         """Open a transaction that commits at the end of the block, where wanted one that gives way from the first."""
-        _run_simple(self._connection, f"BEGIN; {GIVE_WAY}" if gives_way else "BEGIN")
+        _run_simple(self._connection, f"BEGIN; {_give_way()}" if gives_way else "BEGIN")
         with _commit_or_roll_back(self._connection):
             yield Transaction(self._connection, self._statements)
 
@@ -224,6 +224,10 @@ def _run_statement(connection: Connection, statement: Statement, *, name: str, p
         if not values:
             return connection.execute_simple(text)
         return connection.execute_unnamed(text, vals=values)
+
+
+def _give_way() -> str:
+    return "; ".join(f"SET LOCAL {name} = '{limit}'" for name, limit in GIVE_WAY_LIMITS.items())
 
 
 def _run_simple(connection: Connection, text: str) -> Any:

@@ -44,7 +44,10 @@ placed AS (
     SELECT remainder, created_at, id, ROW_NUMBER() OVER (ORDER BY remainder DESC, created_at, id) AS place
     FROM candidates
 )
-SELECT left_over.units, placed.remainder, placed.created_at, placed.id
+SELECT left_over.units, placed.remainder, placed.created_at, placed.id,
+    -- What comes next writes the rows: from here on the transaction gives way, without a round trip of its own.
+    set_config('lock_timeout', :lock_timeout, TRUE) AS lock_timeout,
+    set_config('idle_in_transaction_session_timeout', :idle_in_transaction_session_timeout, TRUE) AS idle_timeout
 FROM left_over
 LEFT JOIN placed ON placed.place = (SELECT place FROM cut);
 

@@ -80,7 +80,7 @@ def test_in_a_deadlock_the_claim_gives_way(rig: Rig, pool: ThreadPoolExecutor) -
 
 def test_an_instance_that_stands_still_in_a_claim_lets_go(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server ends its transaction in seconds, and nothing is claimed; whoever wants its rows need not give up."""
-    monkeypatch.setattr(database, "GIVE_WAY", database.GIVE_WAY.replace("'10s'", "'1s'"))
+    monkeypatch.setitem(database.GIVE_WAY_LIMITS, "idle_in_transaction_session_timeout", "1s")
     claim = opening.create_batch_conversion
 
     def claim_and_stand_still(transaction: Transaction, **claimed: Any) -> UUID | None:

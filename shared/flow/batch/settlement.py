@@ -12,7 +12,7 @@ from shared.flow.batch.order_record import note_order
 from shared.model.batch import Batch
 from shared.model.exchange import ExchangeState
 from shared.model.money import UNIT, dollars, is_within, plain, round_down, to_units
-from shared.outside.database import Queries, Transaction
+from shared.outside.database import GIVE_WAY_LIMITS, Queries, Transaction
 
 DEPOSIT_DEVIATION_PCT: Final = Decimal(1)  # between the ETH ordered and the ETH that arrived
 AMOUNT_TOLERANCE_USDT: Final = Decimal("0.000001")  # USDT has six decimals on Ethereum
@@ -114,7 +114,6 @@ def settle(transaction: Transaction, batch: Batch, settlement: Settlement, now: 
     """
     if batch.reason is not None and batch.task_enqueued_at is None:  # the callback was faster than the check's record
         note_order(transaction, batch, now)
-    transaction.give_way()
     payments, units_left_over = distribute(transaction, batch, settlement, now)
     shares = transaction.row(
         "finalize_batch_conversion",
@@ -141,7 +140,7 @@ def distribute(transaction: Transaction, batch: Batch, settlement: Settlement, n
         "units": to_units(settlement.received_usdt),
         "total_usd": batch.total_usd,
     }
-    last = transaction.row("find_last_unit", **split)
+    last = transaction.row("find_last_unit", **split, **GIVE_WAY_LIMITS)
     assert last is not None
     nothing_left_over = last["id"] is None  # or payments that are not the total's; the database refuses those
     lift = Decimal(0) if nothing_left_over else batch.total_usd - last["remainder"]

@@ -11,7 +11,7 @@ from tests.rig import PROJECT, Peers, Rig
 
 TOPIC = f"projects/{PROJECT}/topics/batch-events"
 WAITING_CHECK_MAX = 22
-COMPLETING_CALLBACK_MAX = 25
+COMPLETING_CALLBACK_MAX = 24
 
 
 @pytest.fixture
