@@ -21,7 +21,7 @@ from tests.simulation.database.installation import set_clock
 if TYPE_CHECKING:
     from tests.simulation.world.world import World
 
-DONE, REFUSED = 0, 1
+DONE, REFUSED, AWAY = 0, 1, 3
 TIME_OF_DAY: Final = "CLOCK_TIMESTAMP()"
 MAKE_READY: Final = Statements.ready
 ON_THE_CLOCK: Final = (breaker, cut_over)  # verbs that ask for the time of day

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.flow.check_lock import CHECK_LOCK
 from tests.simulation.model import fence
 from tests.simulation.model.breaker import count_lost
 from tests.simulation.model.exchanges import TOLERANCE_USDT
 from tests.simulation.model.levers import read_policy
 from tests.simulation.model.operators import Ground, may_accept, may_release, may_resend
 from tests.simulation.model.situation import Row, look
-from tests.simulation.others.operators import DONE, type_verb
+from tests.simulation.others.operators import AWAY, DONE, type_verb
 from tests.simulation.world.peer_records import RuleBroken
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from tests.simulation.world.world import World
 
 RULE: Final = "a verb does what is certain and refuses the rest"
+CHECK_RUNS: Final = (
+    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+    " AND (CAST(classid AS bigint) << 32) + CAST(objid AS bigint) = %s"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = CURRENT_DATABASE())"
+)
 VOUCHED: Final = "--gchostpay1-has-not-paid"
 THRESHOLDS: Final = ("15", "40.00", "0", "abc")
 VALID: Final = ("15", "40.00")
@@ -132,6 +138,10 @@ def _move_lever(world: "World", action: "Operate") -> None:
 
 def _reset_breaker(world: "World") -> None:
     is_any = count_lost(look(world, world.now), world.levers.breaker_reset_at)
+    if is_any and world.observer.sql(CHECK_RUNS, CHECK_LOCK):  # it may find another deposit: the verb waits its turn
+        if (code := type_verb(world, "breaker", "reset")) != AWAY:
+            raise RuleBroken(RULE, f"expected a reset beside a check to be put off, saw exit code {code}")
+        return
     _expect(world, True, "breaker", "reset")
     if is_any:  # else nothing is put on record
         world.levers.breaker_reset_at = world.now.replace(tzinfo=None)
