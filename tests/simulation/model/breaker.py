@@ -27,4 +27,4 @@ def is_open(after: Situation, reset_at: datetime) -> bool:
     lost = count_lost(after, reset_at)
     recent = [batch for batch in lost if batch["deposit_lost_at"] > after.now - COUNTED_FOR]
     is_too_often = limit is not None and len(recent) >= limit
-    return is_too_often or any(batch["failure_reason"] != "refunded" for batch in lost)
+    return is_too_often or any("refunded" not in (batch["failure_reason"], batch["exchange_status"]) for batch in lost)

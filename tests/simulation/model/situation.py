@@ -28,7 +28,7 @@ BATCHES: Final = """
         order_prepared_at, task_enqueued_at, reconcile_after, amount_accepted_at, stuck_reported_at, settled_by,
         actual_usdt_received AS received, conversion_tx_hash AS tx_hash, opened_because, failure_reason,
         accepted_usdt, late_usdt_received AS late_usdt, deposit_lost_at, processing_started_at AS exchange_made_at,
-        quoted_usdt, deposit_fee_eth, withdrawal_fee_usdt, market_usdt_per_eth,
+        quoted_usdt, deposit_fee_eth, withdrawal_fee_usdt, market_usdt_per_eth, exchange_status,
         COALESCE(processing_started_at, created_at) AS made_at,
         total_eth_usd = (SELECT SUM(accumulated_eth) FROM payout_accumulation AS payment
             WHERE payment.batch_conversion_id = batch_conversions.batch_conversion_id) AS holds_its_total
